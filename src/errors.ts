@@ -52,5 +52,7 @@ export class EngineError extends Error {
 
 /** True for an EngineError of any realm or bundle copy (structural, not `instanceof`). */
 export function isEngineError(value: unknown): value is EngineError {
-  return value instanceof Error && value.name === "EngineError" && typeof (value as Partial<EngineError>).code === "string";
+  return (
+    value instanceof Error && value.name === "EngineError" && typeof (value as Partial<EngineError>).code === "string"
+  );
 }

@@ -1,0 +1,8 @@
+// The small buffer that drives a replayed step: a kernel advances it, so a replay writes no uniform.
+// Twin of src/autodiff/stepState.ts.
+struct StepState {
+  step: u32,              // updates done so far
+  records: u32,           // metric records written so far
+  nonfinite_step: u32,    // first step whose loss was NaN or infinite; 0xffffffff when none
+  learning_rate: f32,     // of the current step
+}

@@ -1,0 +1,183 @@
+// matmul_register — Y = epilogue(scale · op(A)·op(B)), each invocation an ROWS × 4·QUADS tile in registers; no workgroup memory.
+//
+//   op(A) is A[M, K], or with TRANSPOSE_A the transpose of A stored as [K, M]
+//   op(B) is B[K, N], or with TRANSPOSE_B the transpose of B stored as [N, K]
+//   epilogue: + bias[N] (HAS_BIAS), + addend[M, N] (HAS_ADDEND), then max(·, 0) (RELU)
+//
+// Layout    a, b, y f32 row-major with leading dimensions lda, ldb, ldy and batch strides, from element a_offset, b_offset, y_offset;
+//           addend like y. a and b are read as vec4 where A_ALIGNED, B_ALIGNED (offset, leading dimension, batch stride and the
+//           contiguous extent all multiples of 4) and by component otherwise; every buffer is padded to 16 bytes.
+// Dispatch  (⌈N/(4·QUADS·WG_X)⌉, ⌈M/(ROWS·WG_Y)⌉, batch)
+// Knobs     ROWS (a multiple of 4 with TRANSPOSE_A and A_ALIGNED), QUADS, WG_X, WG_Y; K advances by 4
+// Error     |Y − exact| ≤ γ_{K+3}·(|scale|·Σ|a||b| + |bias| + |addend|)   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
+// Backward  matmul: dA = dY·op(B)ᵀ, dB = op(A)ᵀ·dY, transposed as stored
+// Oracle    test/oracle/matmul.ts
+// Source    register tiling without barriers: right for software adapters and GPUs with good caches
+override WG_X: u32 = 8u;
+override WG_Y: u32 = 8u;
+const ROWS: u32 = 8u; //#knob
+const QUADS: u32 = 1u; //#knob
+const TRANSPOSE_A: bool = false; //#knob
+const TRANSPOSE_B: bool = false; //#knob
+const A_ALIGNED: bool = false; //#knob
+const B_ALIGNED: bool = false; //#knob
+const HAS_BIAS: bool = false; //#knob
+const HAS_ADDEND: bool = false; //#knob
+const RELU: bool = false; //#knob
+struct Params {
+  batch: u32, m: u32, n: u32, k: u32,
+  lda: u32, ldb: u32, ldy: u32,
+  a_offset: u32, b_offset: u32, y_offset: u32, addend_offset: u32,
+  a_batch_stride: u32, b_batch_stride: u32, y_batch_stride: u32,
+  scale: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> addend: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+
+fn a_scalar(at: u32) -> f32 {
+  return a[at >> 2u][at & 3u];
+}
+
+fn b_scalar(at: u32) -> f32 {
+  return b[at >> 2u][at & 3u];
+}
+
+// Four consecutive elements.
+fn a_run(at: u32) -> vec4<f32> {
+  if (A_ALIGNED) {
+    return a[at >> 2u];
+  }
+  return vec4<f32>(a_scalar(at), a_scalar(at + 1u), a_scalar(at + 2u), a_scalar(at + 3u));
+}
+
+fn b_run(at: u32) -> vec4<f32> {
+  if (B_ALIGNED) {
+    return b[at >> 2u];
+  }
+  return vec4<f32>(b_scalar(at), b_scalar(at + 1u), b_scalar(at + 2u), b_scalar(at + 3u));
+}
+
+// Entries of row `row` of op(A) for k, k+1, k+2, k+3. TRANSPOSE_A strides through memory; see the grouped load below.
+fn a_row(base: u32, row: u32, k: u32) -> vec4<f32> {
+  if (TRANSPOSE_A) {
+    let at = base + k * params.lda + row;
+    return vec4<f32>(a_scalar(at), a_scalar(at + params.lda), a_scalar(at + 2u * params.lda), a_scalar(at + 3u * params.lda));
+  }
+  return a_run(base + row * params.lda + k);
+}
+
+// Row k of op(B), columns n .. n+3 clamped to the matrix.
+fn b_row(base: u32, k: u32, n: vec4<u32>) -> vec4<f32> {
+  if (TRANSPOSE_B) {
+    let at = vec4<u32>(base + k) + n * params.ldb;
+    return vec4<f32>(b_scalar(at.x), b_scalar(at.y), b_scalar(at.z), b_scalar(at.w));
+  }
+  let row = base + k * params.ldb;
+  if (B_ALIGNED) {
+    return b[(row + n.x) >> 2u];
+  }
+  return vec4<f32>(b_scalar(row + n.x), b_scalar(row + n.y), b_scalar(row + n.z), b_scalar(row + n.w));
+}
+
+@compute @workgroup_size(WG_X, WG_Y)
+fn matmul_register(@builtin(global_invocation_id) id: vec3<u32>) {
+  let row0 = id.y * ROWS;
+  let column0 = id.x * (4u * QUADS);
+  if (row0 >= params.m || column0 >= params.n) {
+    return;
+  }
+  let a_base = params.a_offset + id.z * params.a_batch_stride;
+  let b_base = params.b_offset + id.z * params.b_batch_stride;
+  let last_row = params.m - 1u;
+  let last_column = params.n - 1u;
+
+  var acc: array<vec4<f32>, ROWS * QUADS>;
+  let whole = params.k & 0xfffffffcu;
+  for (var k = 0u; k < whole; k += 4u) {
+    // Rows of op(A) for four values of k; rows beyond the edge repeat the last and are not stored.
+    var a_rows: array<vec4<f32>, ROWS>;
+    if (TRANSPOSE_A && A_ALIGNED) {
+      for (var g = 0u; g < ROWS / 4u; g++) { //#unroll
+        // M is a multiple of 4 here, so a group of four rows lies inside or outside as a whole.
+        let at = a_base + k * params.lda + min(row0 + g * 4u, params.m - 4u);
+        let k0 = a[at >> 2u];
+        let k1 = a[(at + params.lda) >> 2u];
+        let k2 = a[(at + 2u * params.lda) >> 2u];
+        let k3 = a[(at + 3u * params.lda) >> 2u];
+        a_rows[g * 4u] = vec4<f32>(k0.x, k1.x, k2.x, k3.x);
+        a_rows[g * 4u + 1u] = vec4<f32>(k0.y, k1.y, k2.y, k3.y);
+        a_rows[g * 4u + 2u] = vec4<f32>(k0.z, k1.z, k2.z, k3.z);
+        a_rows[g * 4u + 3u] = vec4<f32>(k0.w, k1.w, k2.w, k3.w);
+      }
+    } else {
+      for (var r = 0u; r < ROWS; r++) { //#unroll
+        a_rows[r] = a_row(a_base, min(row0 + r, last_row), k);
+      }
+    }
+    for (var q = 0u; q < QUADS; q++) { //#unroll
+      let n = min(vec4<u32>(column0 + q * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last_column));
+      var b0: vec4<f32>;
+      var b1: vec4<f32>;
+      var b2: vec4<f32>;
+      var b3: vec4<f32>;
+      if (TRANSPOSE_B) {
+        let n0 = b_run(b_base + n.x * params.ldb + k);
+        let n1 = b_run(b_base + n.y * params.ldb + k);
+        let n2 = b_run(b_base + n.z * params.ldb + k);
+        let n3 = b_run(b_base + n.w * params.ldb + k);
+        b0 = vec4<f32>(n0.x, n1.x, n2.x, n3.x);
+        b1 = vec4<f32>(n0.y, n1.y, n2.y, n3.y);
+        b2 = vec4<f32>(n0.z, n1.z, n2.z, n3.z);
+        b3 = vec4<f32>(n0.w, n1.w, n2.w, n3.w);
+      } else {
+        b0 = b_row(b_base, k, n);
+        b1 = b_row(b_base, k + 1u, n);
+        b2 = b_row(b_base, k + 2u, n);
+        b3 = b_row(b_base, k + 3u, n);
+      }
+      for (var r = 0u; r < ROWS; r++) { //#unroll
+        acc[r * QUADS + q] += a_rows[r].x * b0;
+        acc[r * QUADS + q] += a_rows[r].y * b1;
+        acc[r * QUADS + q] += a_rows[r].z * b2;
+        acc[r * QUADS + q] += a_rows[r].w * b3;
+      }
+    }
+  }
+  for (var k = whole; k < params.k; k++) {
+    for (var q = 0u; q < QUADS; q++) { //#unroll
+      let n = min(vec4<u32>(column0 + q * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last_column));
+      let b_k = b_row(b_base, k, n);
+      for (var r = 0u; r < ROWS; r++) { //#unroll
+        let row = min(row0 + r, last_row);
+        acc[r * QUADS + q] += a_scalar(a_base + select(row * params.lda + k, k * params.lda + row, TRANSPOSE_A)) * b_k;
+      }
+    }
+  }
+  let y_batch = id.z * params.y_batch_stride;
+  for (var r = 0u; r < ROWS; r++) { //#unroll
+    for (var q = 0u; q < QUADS; q++) { //#unroll
+      for (var j = 0u; j < 4u; j++) { //#unroll
+        let row = row0 + r;
+        let column = column0 + q * 4u + j;
+        if (row < params.m && column < params.n) {
+          let at = y_batch + row * params.ldy + column;
+          var value = params.scale * acc[r * QUADS + q][j];
+          if (HAS_BIAS) {
+            value += bias[column];
+          }
+          if (HAS_ADDEND) {
+            value += addend[params.addend_offset + at];
+          }
+          if (RELU) {
+            value = max(value, 0.0);
+          }
+          y[params.y_offset + at] = value;
+        }
+      }
+    }
+  }
+}

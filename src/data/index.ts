@@ -1,0 +1,28 @@
+// The data layer: readers of fixed formats, synthetic generators, counter-based random numbers. No GPU, no Node.
+
+export * from "./biasDemos.ts";
+export { type ByteSource, type DataFolder, memoryFolder, memorySource } from "./byteSource.ts";
+export { CIFAR10_CLASSES, readCifar10 } from "./cifar.ts";
+export { type CropDraw, cropOrigin, mulhi } from "./crop.ts";
+export { type HttpFolderOptions, type HttpOptions, httpFolder, httpSource } from "./httpFiles.ts";
+export { readIdx, readMnist } from "./idx.ts";
+export { type ImageReadOptions, type ImageSet, type PixelLayout, pixelAt } from "./imageSet.ts";
+export {
+  encodeNpy,
+  type Float32Conversion,
+  type MatrixF32,
+  type NpyArray,
+  type NpyData,
+  type NpyDtype,
+  parseNpy,
+  readMatrixF32,
+  readNpy,
+  toFloat32,
+} from "./npy.ts";
+export { CounterRandom, MAX_SEED, RandomStream, threefry2x32, uniform01, uniform01F32 } from "./random.ts";
+export {
+  type GaussianPairs,
+  type GaussianPairsOptions,
+  gaussianPairs,
+  gaussianPairs64,
+} from "./syntheticSpectrum.ts";

@@ -1,0 +1,2 @@
+/** Loaded before every test file: the matchers. */
+import "./matchers.ts";
