@@ -1,10 +1,10 @@
-// gather_crop — two or more random crops of each selected u8 image, as f32 rows.
+// gather_crop — one or two random crops of each selected u8 image, as f32 rows.
 //
 //   y[v, i, (r·w + s)·C + ch] = scale · pixel(image = indices[i], channel ch, row r + top, column s + left)
 //   (top, left) = (⌊bits₀·(H−h+1)/2³²⌋, ⌊bits₁·(W−w+1)/2³²⌋),  bits = threefry(key = (seed, stream), counter = (image, 2·step + v))
 //
-// Layout    pixels u8 packed four to a u32, little end first, any strides (in bytes) · indices u32[images]
-//           y f32[views, images, h·w·C], channels last
+// Layout    views 1 or 2 (a third would draw the first of the next step) · pixels u8 packed four to a u32, little end first, any
+//           strides (in bytes) · indices u32[images] · y f32[views, images, h·w·C], channels last
 // Dispatch  ⌈views·images·h·w·C / WG⌉ workgroups, folded into y
 // Knobs     WG workgroup size
 // Error     one rounding: |y − exact| ≤ u·|y|, crop origins exact   (u = 2⁻²⁴)

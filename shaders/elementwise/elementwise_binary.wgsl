@@ -6,7 +6,7 @@
 // Layout    a, y f32[rows, columns] row-major, read as vec4; b f32 by BROADCAST; buffers padded to 16 bytes
 // Dispatch  ⌈rows·columns / (4·QUADS·WG)⌉ workgroups, folded into y
 // Knobs     WG workgroup size, QUADS vec4 per invocation
-// Error     |y − exact| ≤ γ_3·(|alpha a| + |beta b|) for OP 0, γ_3·|y| for OP 1 and 2  (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
+// Error     |y − exact| ≤ γ_2·(|alpha a| + |beta b|) for OP 0, γ_3·|y| for OP 1, γ_1·|y| for OP 2   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
 // Backward  itself, with the cotangent in place of a
 // Oracle    test/oracle/elementwise.ts
 // Source    elementary

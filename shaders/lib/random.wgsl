@@ -26,10 +26,10 @@ fn threefry2x32(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {
   return x + vec2<u32>(k2, key.x + 5u);
 }
 
-// A multiple of 2^-24 plus 2^-25, in (0, 1): exact in f32 for the lower half and rounded to even above, never 0; 1 is possible only
-// by that rounding and is clamped away.
+// (k + 1/2) 2^-23 with k the upper 23 bits: in (0, 1), never 0 or 1, and every step exact in f32. A 24th bit would round half of the
+// values, and for the largest the logarithm of the rounded one is off by a factor of two.
 fn uniform01(bits: u32) -> f32 {
-  return min((f32(bits >> 8u) + 0.5) * 5.9604645e-8, 0.99999994);
+  return (f32(bits >> 9u) + 0.5) * 1.1920928955078125e-7;
 }
 
 // High 32 bits of the 64-bit product.

@@ -17,6 +17,7 @@ declare const shader: ShaderModule<
     readonly WG: { readonly type: "u32"; readonly default: 32 };
     readonly N_MAX: { readonly type: "u32"; readonly default: 64 };
     readonly VECTORS: { readonly type: "bool"; readonly default: false };
+    readonly MAX_SWEEPS: { readonly type: "u32"; readonly default: 20 };
   }
 >;
 export default shader;

@@ -7,8 +7,8 @@
 //           work f32[batch, n, n] scratch · basis f32[batch, n, n] scratch (used with VECTORS) · status u32[batch, 2]: sweeps, flags
 //           (bit 0: NaN or infinite input, values are then 0; bit 1: not converged in MAX_SWEEPS)
 // Dispatch  (batch, 1, 1); one workgroup per matrix
-// Knobs     WG workgroup size, N_MAX largest n (workgroup memory: a few n), VECTORS
-// Error     max|λ̂ − λ| ≤ c·√n·u·|λ|_max with c measured in test/linalg/eigh.test.ts (u = 2⁻²⁴). The matrix is scaled by an exact power
+// Knobs     WG workgroup size, N_MAX largest n (workgroup memory: a few n), MAX_SWEEPS, VECTORS
+// Error     max|λ̂ − λ| ≤ c·√n·u·|λ|_max with c measured in test/kernels/eigh.test.ts (u = 2⁻²⁴). The matrix is scaled by an exact power
 //           of two first, so A·2^k has the same relative error
 // Backward  not differentiated here
 // Oracle    test/oracle/eigh.ts
@@ -17,7 +17,7 @@
 override WG: u32 = 32u;
 override N_MAX: u32 = 64u;
 const VECTORS: bool = false; //#knob
-const MAX_SWEEPS: u32 = 20u;
+override MAX_SWEEPS: u32 = 20u;
 // A rotation is skipped when |a_pq| ≤ 2⁻²⁵·√|a_pp·a_qq|: it would move no diagonal entry by more than half a unit in the last place.
 const SKIP: f32 = 2.9802322e-8;
 // Entries below this, relative to the largest, are zero for us: their products would be flushed as denormals.

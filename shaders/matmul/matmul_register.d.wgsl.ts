@@ -20,10 +20,11 @@ declare const shader: ShaderModule<
     readonly b_offset: { readonly offset: 32; readonly type: "u32" };
     readonly y_offset: { readonly offset: 36; readonly type: "u32" };
     readonly addend_offset: { readonly offset: 40; readonly type: "u32" };
-    readonly a_batch_stride: { readonly offset: 44; readonly type: "u32" };
-    readonly b_batch_stride: { readonly offset: 48; readonly type: "u32" };
-    readonly y_batch_stride: { readonly offset: 52; readonly type: "u32" };
-    readonly scale: { readonly offset: 56; readonly type: "f32" };
+    readonly bias_offset: { readonly offset: 44; readonly type: "u32" };
+    readonly a_batch_stride: { readonly offset: 48; readonly type: "u32" };
+    readonly b_batch_stride: { readonly offset: 52; readonly type: "u32" };
+    readonly y_batch_stride: { readonly offset: 56; readonly type: "u32" };
+    readonly scale: { readonly offset: 60; readonly type: "f32" };
   },
   {
     readonly WG_X: { readonly type: "u32"; readonly default: 8 };

@@ -5,7 +5,7 @@
 //   epilogue: + bias[N] (HAS_BIAS), + addend[M, N] (HAS_ADDEND), then max(·, 0) (RELU)
 //
 // Layout    a, b, y f32 row-major with leading dimensions lda, ldb, ldy and batch strides, from element a_offset, b_offset, y_offset;
-//           addend like y. a and b are read as vec4 where A_ALIGNED, B_ALIGNED (offset, leading dimension, batch stride and the
+//           bias from bias_offset, addend like y. a and b are read as vec4 where A_ALIGNED, B_ALIGNED (offset, leading dimension, batch stride and the
 //           contiguous extent all multiples of 4) and by component otherwise; every buffer is padded to 16 bytes.
 // Dispatch  (⌈N/(4·QUADS·WG_X)⌉, ⌈M/(ROWS·WG_Y)⌉, batch)
 // Knobs     ROWS (a multiple of 4 with TRANSPOSE_A and A_ALIGNED), QUADS, WG_X, WG_Y; K advances by 4
@@ -27,7 +27,7 @@ const RELU: bool = false; //#knob
 struct Params {
   batch: u32, m: u32, n: u32, k: u32,
   lda: u32, ldb: u32, ldy: u32,
-  a_offset: u32, b_offset: u32, y_offset: u32, addend_offset: u32,
+  a_offset: u32, b_offset: u32, y_offset: u32, addend_offset: u32, bias_offset: u32,
   a_batch_stride: u32, b_batch_stride: u32, y_batch_stride: u32,
   scale: f32,
 }
@@ -167,7 +167,7 @@ fn matmul_register(@builtin(global_invocation_id) id: vec3<u32>) {
           let at = y_batch + row * params.ldy + column;
           var value = params.scale * acc[r * QUADS + q][j];
           if (HAS_BIAS) {
-            value += bias[column];
+            value += bias[params.bias_offset + column];
           }
           if (HAS_ADDEND) {
             value += addend[params.addend_offset + at];

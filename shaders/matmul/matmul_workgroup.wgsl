@@ -6,7 +6,7 @@
 //   epilogue: + bias[N] (HAS_BIAS), + addend[M, N] (HAS_ADDEND), then max(·, 0) (RELU)
 //
 // Layout    a, b, y f32 row-major with leading dimensions lda, ldb, ldy and batch strides, from element a_offset, b_offset, y_offset;
-//           addend like y
+//           bias from bias_offset, addend like y
 // Tile      16·ROWS rows × 64 columns × 16 of K per workgroup of 16 × 16; each invocation ROWS × 4 outputs
 // Dispatch  (⌈N/64⌉, ⌈M/(16·ROWS)⌉, batch)
 // Knobs     ROWS 4 or 8
@@ -26,7 +26,7 @@ const TILE_K: u32 = 16u;
 struct Params {
   batch: u32, m: u32, n: u32, k: u32,
   lda: u32, ldb: u32, ldy: u32,
-  a_offset: u32, b_offset: u32, y_offset: u32, addend_offset: u32,
+  a_offset: u32, b_offset: u32, y_offset: u32, addend_offset: u32, bias_offset: u32,
   a_batch_stride: u32, b_batch_stride: u32, y_batch_stride: u32,
   scale: f32,
 }
@@ -95,7 +95,7 @@ fn matmul_workgroup(
         let at = y_batch + row * params.ldy + column;
         var value = params.scale * acc[r][j];
         if (HAS_BIAS) {
-          value += bias[column];
+          value += bias[params.bias_offset + column];
         }
         if (HAS_ADDEND) {
           value += addend[params.addend_offset + at];

@@ -5,7 +5,8 @@
 // Layout    d_y, y, d_x f32[batch, rows, columns] row-major · inverse_std f32[batch, columns]
 // Dispatch  (⌈columns/COLUMNS⌉, batch, 1); a workgroup owns COLUMNS columns, LANES = WG/COLUMNS rows at a time
 // Knobs     WG, COLUMNS powers of two, COLUMNS ≤ WG
-// Error     |dX − exact| ≤ γ_k·inverse_std·(|dY| + mean|dY| + |y|·mean|dY·y|), k = ⌈rows/LANES⌉ + log2 LANES + 6
+// Error     |dX − exact| ≤ γ_k·inverse_std·(|dY| + mean|dY| + |y|·mean|dY·y|), k = ⌈rows/LANES⌉ + log2 LANES + 9
+//           (of which 5 for one division)   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
 // Backward  not differentiated
 // Oracle    test/oracle/norm.ts
 // Source    Ioffe & Szegedy 2015, §3, with the terms of mean and variance collected

@@ -1,12 +1,12 @@
 // random_fill — counter-based random numbers: element i depends on (seed, stream, i) alone, whatever the grid.
 //
-//   NORMAL false: y[i] = offset + scale·U,  U uniform on (0, 1), a multiple of 2⁻²⁵
+//   NORMAL false: y[i] = offset + scale·U,  U uniform on (0, 1), an odd multiple of 2⁻²⁴
 //   NORMAL true:  y[i] = offset + scale·Z,  Z standard normal by Box–Muller: two per counter, r·cos for even i and r·sin for odd i
 //
 // Layout    y f32[count], from element y_offset of its buffer
 // Dispatch  ⌈count/(2·WG)⌉ workgroups, folded into y; an invocation makes elements 2c and 2c + 1 from counter c
 // Knobs     WG workgroup size
-// Error     uniform: γ_3 of offset + scale·U; normal: |Z − exact| ≤ 2⁻²⁰·(1 + |Z|) for the same bits
+// Error     uniform: U exact, then γ_2·(|offset| + |scale·U|); normal: |Z − exact| ≤ 2⁻²⁰·(1 + |Z|) for the same bits
 // Backward  not differentiated
 // Oracle    test/oracle/random.ts
 // Source    Salmon et al. 2011 (threefry2x32-20); Box & Muller 1958

@@ -5,7 +5,7 @@
 // Layout    x f32[batch, rows, columns] row-major · y f32[batch, columns]
 // Dispatch  (⌈columns/COLUMNS⌉, batch, 1); a workgroup owns COLUMNS columns, LANES = WG/COLUMNS rows at a time
 // Knobs     WG, COLUMNS powers of two, COLUMNS ≤ WG
-// Error     |y − exact| ≤ γ_k·|scale|·Σ|x|, k = ⌈rows/LANES⌉ + log2 LANES + 1   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
+// Error     |y − exact| ≤ γ_k·|scale|·Σ|x|, k = ⌈rows/LANES⌉ + log2 LANES   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
 // Backward  broadcast of the cotangent over rows (elementwise_binary)
 // Oracle    test/oracle/reduce.ts
 // Source    pairwise part: Higham 2002, Accuracy and Stability of Numerical Algorithms, §4.2

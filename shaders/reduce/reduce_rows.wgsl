@@ -5,7 +5,7 @@
 // Layout    x f32[rows, columns] row-major · y f32[rows]
 // Dispatch  rows workgroups, folded into y; one workgroup per row
 // Knobs     WG power of two
-// Error     |y − exact| ≤ γ_k·|scale|·Σ|x| (or Σx²), k = ⌈columns/WG⌉ + log2 WG + 2   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
+// Error     |y − exact| ≤ γ_k·|scale|·Σ|x| (or Σx²), k = ⌈columns/WG⌉ + log2 WG + 1   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
 // Backward  broadcast of the cotangent over columns; SQUARE: 2·x·dY (elementwise_binary)
 // Oracle    test/oracle/reduce.ts
 // Source    Higham 2002, Accuracy and Stability of Numerical Algorithms, §4.2

@@ -6,7 +6,8 @@
 // Layout    a, b f32[rows, columns] row-major, from element a_offset, b_offset of their buffers · c f32[columns, columns]
 // Dispatch  (⌈columns/4⌉, ⌈columns/4⌉, 1); a workgroup owns a 4×4 block of C and splits the rows over its WG invocations
 // Knobs     WG power of two
-// Error     |C − exact| ≤ γ_k·|scale|·Σ(|a||b|), k = ⌈rows/WG⌉ + log2 WG + 3 (doubled terms with SYMMETRIC)
+// Error     |C − exact| ≤ γ_k·|scale|·Σ(|a||b|), k = ⌈rows/WG⌉ (twice with SYMMETRIC) + log2 WG + 1   (γ_k = k·u/(1−k·u),
+//           u = 2⁻²⁴); symmetric up to that bound, not to the bit
 // Backward  matmul: dA = scale·B·dCᵀ, dB = scale·A·dC; SYMMETRIC with (dC + dCᵀ)/2 for both
 // Oracle    test/oracle/ssl.ts
 // Source    Simon et al. 2023, §4 (SYMMETRIC); Zbontar et al. 2021, eq. 2 for standardised views

@@ -6,7 +6,7 @@
 // Layout    c, residual f32[n, n] row-major · loss f32[1]
 // Dispatch  (1, 1, 1); one workgroup
 // Knobs     WG power of two
-// Error     |loss − exact| ≤ γ_k·Σ(terms), k = ⌈n²/WG⌉ + log2 WG + 4; residual within one rounding (two with off_diagonal)
+// Error     |loss − exact| ≤ γ_k·Σ(terms), k = ⌈n²/WG⌉ + log2 WG + 2; residual within one rounding   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
 // Backward  2 · dLoss · residual (elementwise_binary)
 // Oracle    test/oracle/ssl.ts
 // Source    off_diagonal 1: Simon et al. 2023, §4, ‖C − I‖_F²; otherwise Zbontar et al. 2021, eq. 1 with λ = off_diagonal

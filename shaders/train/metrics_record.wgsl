@@ -7,7 +7,7 @@
 // Knobs     WG workgroup size
 // Error     exact (a copy)
 // Backward  not differentiated
-// Oracle    test/kernels/train.test.ts
+// Oracle    test/oracle/train.ts
 // Source    ours
 //#include "lib/step_state.wgsl"
 override WG: u32 = 64u;

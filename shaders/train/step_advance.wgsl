@@ -6,7 +6,7 @@
 // Dispatch  (1, 1, 1); one invocation
 // Error     exact
 // Backward  not differentiated
-// Oracle    test/kernels/train.test.ts
+// Oracle    test/oracle/train.ts
 // Source    ours: a replayed step must not need the host to write its counter
 //#include "lib/math.wgsl"
 //#include "lib/step_state.wgsl"

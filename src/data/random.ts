@@ -68,7 +68,7 @@ export function uniform01(bits: number): number {
 
 /**
  * Maps a u32 to (0, 1) with every operation exact in float32 too: `((bits >>> 9) + ½)·2⁻²³`.
- * In WGSL: `(f32(bits >> 9u) + 0.5) * 0x1p-23f`.
+ * This is the `uniform01` of shaders/lib/random.wgsl, bit for bit.
  */
 export function uniform01F32(bits: number): number {
   return ((bits >>> 9) + 0.5) * 2 ** -23;

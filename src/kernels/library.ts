@@ -1,6 +1,7 @@
 /** All kernels of this engine: shader file and dispatch grid. Which variant a plan takes is decided in ops. */
 
 import gatherCropShader from "../../shaders/data/gather_crop.wgsl";
+import copyRangeShader from "../../shaders/elementwise/copy_range.wgsl";
 import elementwiseBinaryShader from "../../shaders/elementwise/elementwise_binary.wgsl";
 import elementwiseUnaryShader from "../../shaders/elementwise/elementwise_unary.wgsl";
 import jacobiEighShader from "../../shaders/linalg/jacobi_eigh.wgsl";
@@ -27,6 +28,7 @@ export const elementwiseUnary = defineKernel(elementwiseUnaryShader, ({ count },
 );
 const columnGrid = ({ batch, columns }: { batch: number; columns: number }, { COLUMNS }: { COLUMNS: number }) =>
   [ceilDiv(columns, COLUMNS), batch, 1] as const;
+export const copyRange = defineKernel(copyRangeShader, ({ count }, { WG }) => foldGrid(ceilDiv(count, 4 * WG)));
 export const reduceColumns = defineKernel(reduceColumnsShader, columnGrid);
 export const reduceRows = defineKernel(reduceRowsShader, ({ rows }) => foldGrid(rows));
 export const columnStandardize = defineKernel(columnStandardizeShader, columnGrid);
@@ -61,6 +63,7 @@ export const jacobiEigh = defineKernel(jacobiEighShader, ({ batch }) => [batch, 
 export const library: Readonly<Record<string, Kernel>> = {
   elementwiseBinary,
   elementwiseUnary,
+  copyRange,
   reduceColumns,
   reduceRows,
   columnStandardize,

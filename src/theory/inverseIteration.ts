@@ -108,8 +108,8 @@ function orthonormalise(vectors: Float64Array, n: number, j: number): boolean {
   return normalise(vectors, at, n);
 }
 
-/** Scales by the largest entry first: solutions of a nearly singular system reach 1e16 and more. */
-function normalise(z: Float64Array, at: number, n: number): boolean {
+/** z[at .. at + n) ← unit vector; false if it is zero or not finite. Scaled by its largest entry first: solutions of a nearly singular system are huge. */
+export function normalise(z: Float64Array, at: number, n: number): boolean {
   let largest = 0;
   for (let i = 0; i < n; i++) largest = Math.max(largest, Math.abs(z[at + i] as number));
   if (!(largest > 0) || !Number.isFinite(largest)) return false;

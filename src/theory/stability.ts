@@ -13,6 +13,8 @@ const SUGGESTED_SHARE = 0.08;
  *
  * At the solution the loss has Hessian eigenvalue 8γ₁ along the first mode (λ ← λ (1 + 4 lr γ (1 − λ))² has derivative
  * 1 − 8 lr γ at λ = 1), and gradient descent contracts there only for lr · 8γ₁ < 2. With heavy-ball momentum μ it is (1 + μ) times larger.
+ * Above it the loss may still vanish: with d below the number of positive modes, descent can leave for a flatter zero-loss weight of larger
+ * norm that avoids the first mode. That weight is not the one the theory predicts, hence the refusal.
  *
  * @param gamma1 largest eigenvalue of Γ, in squared feature units.
  * @returns      the bound, in units of 1/γ₁; Infinity when γ₁ ≤ 0 (every mode decays).
@@ -43,8 +45,8 @@ export function assertStableLearningRate(
     code: "THEORY-LR-BOUND",
     message:
       `Learning rate ${lr} is not below ${bound.toPrecision(6)} = 1/(4 gamma_1) ` +
-      `with gamma_1 = ${gamma1.toPrecision(6)}; gradient descent cannot settle there.`,
-    fix: `Use --set optimizer.learningRate=${suggested}, or --set force=true to watch it diverge.`,
+      `with gamma_1 = ${gamma1.toPrecision(6)}; gradient descent cannot settle on the predicted solution.`,
+    fix: `Use --set optimizer.learningRate=${suggested}, or --set force=true to run it all the same.`,
     where: "optimizer.learningRate",
     detail: { learningRate: lr, bound, gamma1, suggested },
   });

@@ -3,7 +3,7 @@
  * Role: gives the theory its γ_j and V, independently of the GPU solver it is compared with.
  */
 import { checkCount, checkFinite, checkLength } from "./inputChecks.ts";
-import { tridiagonalEigenvectors } from "./inverseIteration.ts";
+import { normalise, tridiagonalEigenvectors } from "./inverseIteration.ts";
 import { backTransform, tridiagonalEigenvalues, tridiagonalise } from "./tridiagonal.ts";
 
 export interface SymmetricEigen {
@@ -23,7 +23,8 @@ export interface SymmetricEigen {
  * @param a       [n, n] row-major; only the lower triangle is read; not modified.
  * @param n       order, ≥ 1.
  * @param options count: eigenvectors wanted, 0..n; all n by default.
- * Accuracy       |δλ| and ‖A v − λ v‖ ≤ c n u ‖A‖_F and ‖VVᵀ − I‖ ≤ c n u, u = 2⁻⁵³, c checked in test/theory/symmetricEigen.test.ts.
+ * Accuracy       |δλ| ≤ 2 n u ‖A‖_F, ‖A v − λ v‖ ≤ (2n + 14 √n) u ‖A‖_F, |v_iᵀ v_j − δ_ij| ≤ 2 (n + 8) u, u = 2⁻⁵³; checked in
+ *                test/theory/symmetricEigen.test.ts.
  * @throws EngineError THEORY-SHAPE (sizes), THEORY-NONFINITE (NaN or infinity), THEORY-EIGEN (no convergence).
  * Source         Golub & Van Loan, Matrix Computations 4e, §8.2 to §8.4.
  */
@@ -52,6 +53,7 @@ export function symmetricEigen(
   const vectors = tridiagonalEigenvectors(reduced, values.subarray(0, count));
   for (let j = 0; j < count; j++) {
     backTransform(reduced, vectors, j * n);
+    normalise(vectors, j * n, n);
     fixSign(vectors, j * n, n);
   }
   for (let i = 0; i < n; i++) values[i] = (values[i] as number) * scale;

@@ -27,7 +27,9 @@ describe("readIdx", () => {
 
   it("matches golden bytes written by hand", async () => {
     const set = await read(bytesOf("00000803000000010000000200000003010203040506"), bytesOf("000008010000000108"));
-    expect([set.count, set.height, set.width, ...set.pixels, ...(set.labels ?? [])]).toEqual([1, 2, 3, 1, 2, 3, 4, 5, 6, 8]);
+    expect([set.count, set.height, set.width, ...set.pixels, ...(set.labels ?? [])]).toEqual([
+      1, 2, 3, 1, 2, 3, 4, 5, 6, 8,
+    ]);
     // SHA-256 of 01 02 03 04 05 06, by sha256sum.
     expect(set.sha256).toBe("7192385c3c0605de55bb9476ce1d90748190ecb32a8eed7f5207b30cf6a1fe89");
   });
@@ -74,7 +76,9 @@ describe("readIdx refuses", () => {
 
   it("fewer or more labels than images", async () => {
     for (const count of [2, 4]) {
-      const error = await expectCode("DATA-COUNT-MISMATCH", () => read(images(), idxFile([count], new Uint8Array(count))));
+      const error = await expectCode("DATA-COUNT-MISMATCH", () =>
+        read(images(), idxFile([count], new Uint8Array(count))),
+      );
       expect(error.detail).toEqual({ images: 3, labels: count });
     }
   });

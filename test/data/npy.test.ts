@@ -14,7 +14,7 @@ function npy(dict: string, dataHex = "", version = 1): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(length).fill(0x20);
   header.set(text);
   header[length - 1] = 0x0a;
-  const sizeBytes = version === 1 ? [length & 255, length >> 8] : [length & 255, length >> 8, 0, 0];
+  const sizeBytes = [length & 255, (length >> 8) & 255, ...(version === 1 ? [] : [length >> 16, 0])];
   return concat(bytesOf("934e554d5059"), Uint8Array.of(version, 0, ...sizeBytes), header, bytesOf(dataHex));
 }
 
@@ -89,6 +89,11 @@ describe("parseNpy reads what numpy wrote", () => {
     expect(parseNpy(npy(header, "0100000002000000"), "a").data).toEqual(new Int32Array([1, 2]));
   });
 
+  it("a version 2.0 header longer than 65,535 bytes, which is what the version is for", () => {
+    const file = npy(`${dict("<i4", "(2,)")}${spaces(70_000)}`, "0100000002000000", 2);
+    expect(parseNpy(file, "a").data).toEqual(new Int32Array([1, 2]));
+  });
+
   it("a view at an odd address, without touching it", () => {
     const outer = concat(new Uint8Array(3), F4_2X3);
     const before = outer.slice();
@@ -97,6 +102,19 @@ describe("parseNpy reads what numpy wrote", () => {
     expect(outer).toEqual(before);
   });
 });
+
+/** Rank, last size, header bytes: numpy.save of zeros((1, …, 1, last), "u1"). (14, 100) ends on the border and gets 64 more. */
+const HEADER_BYTES = [
+  [1, 1, 128],
+  [1, 100, 128],
+  [14, 1, 128],
+  [14, 10, 128],
+  [14, 100, 192],
+  [15, 1, 192],
+  [16, 100, 192],
+  [36, 1, 256],
+  [64, 7, 320],
+] as const;
 
 describe("encodeNpy writes what numpy writes", () => {
   it("golden bytes", () => {
@@ -124,9 +142,12 @@ describe("encodeNpy writes what numpy writes", () => {
     expect(encodeNpy(part, [2, 3])).toEqual(F4_2X3);
   });
 
-  it.each([[[2, 4]], [[7]], [[]], [[-2, -3]], [[1.5, 4]], [new Array(65).fill(1)]])("refuses shape %j for 6 elements", async (shape) => {
-    await expectCode("DATA-NPY-SHAPE", () => encodeNpy(new Float32Array(6), shape));
-  });
+  it.each([[[2, 4]], [[7]], [[]], [[-2, -3]], [[1.5, 4]], [new Array(65).fill(1)]])(
+    "refuses shape %j for 6 elements",
+    async (shape) => {
+      await expectCode("DATA-NPY-SHAPE", () => encodeNpy(new Float32Array(6), shape));
+    },
+  );
 });
 
 describe("round trips", () => {
@@ -238,10 +259,10 @@ describe("parseNpy refuses", () => {
   it("an int64 beyond 2^53 − 1, at its coordinates in either order", async () => {
     const six = `${"00".repeat(24)}0000000000002000${"00".repeat(16)}`; // element 3 of 6 is 2^53
     const c = await expectCode("DATA-RANGE", () => parseNpy(npy(dict("<i8", "(2, 3)"), six), "a"));
-    expect(c.detail["index"]).toEqual([1, 0]);
+    expect(c.detail.index).toEqual([1, 0]);
     expect(c.message).toContain("9007199254740992");
     const fortran = await expectCode("DATA-RANGE", () => parseNpy(npy(dict("<i8", "(2, 3)", "True"), six), "a"));
-    expect(fortran.detail["index"]).toEqual([1, 1]);
+    expect(fortran.detail.index).toEqual([1, 1]);
   });
 });
 
@@ -268,21 +289,21 @@ describe("toFloat32", () => {
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
       const values = [0, 1, 2, 3, bad, Number.NaN];
       const error = await expectCode("DATA-NONFINITE", () => toFloat32(f64(values, [2, 3])));
-      expect(error.detail["index"]).toEqual([1, 1]);
+      expect(error.detail.index).toEqual([1, 1]);
       expect(error.message).toContain(String(bad));
       const f32 = parseNpy(encodeNpy(new Float32Array(values), [1, 2, 3]), "a.npy");
       const again = await expectCode("DATA-NONFINITE", () => toFloat32(f32, { allowNonFinite: false }));
-      expect(again.detail["index"]).toEqual([0, 1, 1]);
+      expect(again.detail.index).toEqual([0, 1, 1]);
     }
     const scalar = await expectCode("DATA-NONFINITE", () => toFloat32(f64([Number.NaN], [])));
-    expect(scalar.detail["index"]).toEqual([]);
+    expect(scalar.detail.index).toEqual([]);
   });
 
   it("lets them through when told, but no overflow", async () => {
     const allowed = toFloat32(f64([Number.NaN, Number.POSITIVE_INFINITY], [2]), { allowNonFinite: true });
     expect(allowed).toMatchObject({ roundedCount: 0, data: new Float32Array([Number.NaN, Number.POSITIVE_INFINITY]) });
     const error = await expectCode("DATA-RANGE", () => toFloat32(f64([0, 1e39], [2]), { allowNonFinite: true }));
-    expect(error.detail["index"]).toEqual([1]);
+    expect(error.detail.index).toEqual([1]);
     expect(toFloat32(f64([3.4028234663852886e38], [1])).roundedCount).toBe(0);
   });
 });

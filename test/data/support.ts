@@ -1,10 +1,11 @@
 // Shared by the tests of the data layer: expecting a code, and synthetic files of the real formats.
 
+import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { isEngineError } from "../../src/errors.ts";
 
 /** Where real samples may lie; never part of the project. */
-export const SAMPLES = process.env["EIGENSTEP_SAMPLES"] ?? new URL("../../../shared/data", import.meta.url).pathname;
+export const SAMPLES = process.env.EIGENSTEP_SAMPLES ?? fileURLToPath(new URL("../../../shared/data", import.meta.url));
 
 /** Runs `action`, expects an EngineError with exactly this code, a remedy and a place, and returns it for further checks. */
 export async function expectCode(code: string, action: () => unknown) {

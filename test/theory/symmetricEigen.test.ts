@@ -4,8 +4,10 @@ import { symmetricEigen } from "../../src/theory/index.ts";
 import { fromSpectrum, normals, orthogonal, referenceEigenvalues, U } from "./support.ts";
 
 /**
- * Norm-wise backward stability: Householder and QL each commit a small multiple of n u ‖A‖_F (Golub & Van Loan 4e, §8.3.1). C is the
- * constant claimed in the docstring; measured worst values are below 1.
+ * Norm-wise backward stability: Householder and QL each commit a small multiple of n u ‖A‖_F (Golub & Van Loan 4e, §8.3.1); C is that
+ * multiple, as claimed in the docstring. Residuals add what inverse iteration accepts, 4 √n ε ‖T‖_∞ with ε = 2u and
+ * ‖T‖_∞ ≤ √3 ‖A‖_F (three entries per row): 14 √n u ‖A‖_F. Vectors are normalised last, so a unit norm is right to the rounding of n + 8
+ * operations; angles keep what Gram–Schmidt twice and the back-transformation leave, of the same order.
  */
 const C = 2;
 
@@ -33,12 +35,12 @@ function check(a: Float64Array, n: number, count = n): void {
       residual += sum * sum;
       if (Math.abs(vectors[j * n + i]!) > Math.abs(pivot)) pivot = vectors[j * n + i]!;
     }
-    expect(Math.sqrt(residual)).toBeLessThanOrEqual(bound);
+    expect(Math.sqrt(residual)).toBeLessThanOrEqual(bound + 14 * Math.sqrt(n) * U * norm);
     expect(pivot).toBeGreaterThan(0);
     for (let k = 0; k <= j; k++) {
       let dot = 0;
       for (let i = 0; i < n; i++) dot += vectors[j * n + i]! * vectors[k * n + i]!;
-      expect(Math.abs(dot - (j === k ? 1 : 0))).toBeLessThanOrEqual(C * Math.max(n, 4) * U);
+      expect(Math.abs(dot - (j === k ? 1 : 0))).toBeLessThanOrEqual(C * (n + 8) * U);
     }
   }
 }
@@ -84,8 +86,14 @@ describe("against ml-matrix, residual and orthogonality", () => {
     check(Float64Array.of(0), 1);
     check(Float64Array.of(-2), 1);
     check(Float64Array.of(0, 1, 1, 0), 2);
-    check(Float64Array.from({ length: 36 }, (_, i) => (i % 7 === 0 ? [3, -1, 3, 0, 2, 3][i / 7]! : 0)), 6);
-    check(Float64Array.from({ length: 144 }, (_, i) => 1 / (Math.floor(i / 12) + (i % 12) + 1)), 12);
+    check(
+      Float64Array.from({ length: 36 }, (_, i) => (i % 7 === 0 ? [3, -1, 3, 0, 2, 3][i / 7]! : 0)),
+      6,
+    );
+    check(
+      Float64Array.from({ length: 144 }, (_, i) => 1 / (Math.floor(i / 12) + (i % 12) + 1)),
+      12,
+    );
     const wilkinson = new Float64Array(441);
     for (let i = 0; i < 21; i++) {
       wilkinson[i * 22] = Math.abs(i - 10);

@@ -1,0 +1,200 @@
+/**
+ * A plan on a device: its buffers, pipelines and bind groups, made once. Afterwards a program is only encoded: no object is created
+ * and nothing is written from the host.
+ */
+import type { BufferRequest, Engine } from "../device/engine.ts";
+import { withErrorScopes } from "../device/errorScopes.ts";
+import { EngineError } from "../errors.ts";
+import { bindGroupEntries, buildKernel, packParams } from "../kernels/kernel.ts";
+import type { Placement, Plan, PlannedCall } from "./plan.ts";
+
+interface Command {
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly grid: readonly [number, number, number];
+  readonly programs: readonly string[];
+}
+
+/** A program ready to be encoded any number of times. */
+export type CommandList = readonly Command[];
+
+/** Uniform ranges must start at multiples of this. */
+const UNIFORM_ALIGNMENT = 256;
+
+export class CompiledPlan {
+  readonly plan: Plan;
+  readonly #engine: Engine;
+  readonly #commands: readonly Command[];
+  readonly #persistent: ReadonlyMap<string, GPUBuffer>;
+  readonly #owned: readonly GPUBuffer[];
+
+  private constructor(
+    engine: Engine,
+    plan: Plan,
+    commands: readonly Command[],
+    persistent: ReadonlyMap<string, GPUBuffer>,
+    owned: readonly GPUBuffer[],
+  ) {
+    this.#engine = engine;
+    this.plan = plan;
+    this.#commands = commands;
+    this.#persistent = persistent;
+    this.#owned = owned;
+  }
+
+  /**
+   * Creates buffers, pipelines and bind groups.
+   *
+   * @param external persistent buffers of the caller (or of another plan), by name; not destroyed with this plan
+   * @throws EngineError LIMIT-BUFFER, LIMIT-MEMORY, KERNEL-COMPILE, GRAPH-EXTERNAL-SIZE
+   */
+  static async compile(
+    engine: Engine,
+    plan: Plan,
+    external: Readonly<Record<string, GPUBuffer>> = {},
+  ): Promise<CompiledPlan> {
+    const uniforms = packUniforms(plan);
+    const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const own = plan.persistent.filter(({ name, sizeBytes }) => !isExternal(external, name, sizeBytes));
+    const requests: BufferRequest[] = [
+      ...plan.slots.map(({ sizeBytes }, index) => ({ label: `slot:${index}`, sizeBytes, usage: storage })),
+      ...own.map(({ name, sizeBytes }) => ({ label: name, sizeBytes, usage: storage })),
+      { label: "uniforms", sizeBytes: uniforms.bytes.byteLength, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST },
+      { label: "unused", sizeBytes: 256, usage: storage },
+    ];
+    // Compile first: a kernel that fails leaves no buffer behind.
+    const pipelines = await Promise.all(plan.calls.map((call) => buildKernel(engine, call.kernel, call.knobs)));
+    const buffers = await engine.createBuffers(requests);
+    try {
+      const memory = new Map<string, GPUBuffer>(Object.entries(external));
+      requests.forEach(({ label }, index) => {
+        const buffer = buffers[index];
+        if (buffer) memory.set(label, buffer);
+      });
+      const uniform = required(memory, "uniforms");
+      const commands = await engine.guard(
+        withErrorScopes(engine.device, `${plan.calls.length} bind groups`, () => {
+          if (uniforms.bytes.byteLength > 0) engine.device.queue.writeBuffer(uniform, 0, uniforms.bytes);
+          return plan.calls.map((call, index): Command => {
+            const built = pipelines[index];
+            if (!built) throw new Error("unreachable: one pipeline per call");
+            const ranges = Object.fromEntries(
+              Object.entries(call.bindings).map(([name, placement]) => [name, bufferRange(memory, placement)]),
+            );
+            const { offset, size } = uniforms.ranges[index] ?? { offset: 0, size: 0 };
+            const group = engine.device.createBindGroup({
+              label: call.node,
+              layout: built.layout,
+              entries: bindGroupEntries(call.kernel, ranges, { buffer: uniform, offsetBytes: offset, sizeBytes: size }),
+            });
+            return { pipeline: built.pipeline, group, grid: call.grid, programs: call.programs };
+          });
+        }),
+      );
+      const persistent = new Map(plan.persistent.map(({ name }) => [name, required(memory, name)]));
+      return new CompiledPlan(engine, plan, commands, persistent, buffers);
+    } catch (error) {
+      engine.destroyBuffers(buffers);
+      throw error;
+    }
+  }
+
+  /** A persistent buffer: input, parameter, state or output. @throws EngineError GRAPH-NO-BUFFER */
+  buffer(name: string): GPUBuffer {
+    const buffer = this.#persistent.get(name);
+    if (buffer) return buffer;
+    throw new EngineError({
+      code: "GRAPH-NO-BUFFER",
+      message: `The plan has no persistent buffer ${name}; it has ${[...this.#persistent.keys()].join(", ")}`,
+      fix: "Name an input, state or output of the graph.",
+      where: name,
+    });
+  }
+
+  /** The dispatches of the union of some programs, in plan order. */
+  program(...names: readonly string[]): CommandList {
+    return this.#commands.filter((command) => command.programs.some((name) => names.includes(name)));
+  }
+
+  /** Records a program into the caller's pass. No submit, no wait, no allocation on the GPU. */
+  encode(pass: GPUComputePassEncoder, program: CommandList): void {
+    let pipeline: GPUComputePipeline | undefined;
+    for (const command of program) {
+      if (command.pipeline !== pipeline) {
+        pipeline = command.pipeline;
+        pass.setPipeline(pipeline);
+      }
+      pass.setBindGroup(0, command.group);
+      pass.dispatchWorkgroups(...command.grid);
+    }
+  }
+
+  /** Runs programs once, for set-up and tests: one submit, no wait. */
+  run(...names: readonly string[]): void {
+    this.#engine.assertUsable();
+    const encoder = this.#engine.device.createCommandEncoder({ label: names.join("+") });
+    const pass = encoder.beginComputePass({ label: names.join("+") });
+    this.encode(pass, this.program(...names));
+    pass.end();
+    this.#engine.device.queue.submit([encoder.finish()]);
+  }
+
+  /** Copies host data into a persistent buffer; for set-up. */
+  write(name: string, data: ArrayBufferView<ArrayBuffer>, offsetBytes = 0): void {
+    this.#engine.device.queue.writeBuffer(this.buffer(name), offsetBytes, data);
+  }
+
+  /** Frees the buffers this plan created. Idempotent. */
+  destroy(): void {
+    this.#engine.destroyBuffers(this.#owned);
+  }
+}
+
+function isExternal(external: Readonly<Record<string, GPUBuffer>>, name: string, sizeBytes: number): boolean {
+  const buffer = external[name];
+  if (!buffer) return false;
+  if (buffer.size >= sizeBytes) return true;
+  throw new EngineError({
+    code: "GRAPH-EXTERNAL-SIZE",
+    message: `The buffer given for ${name} has ${buffer.size} bytes; the plan needs ${sizeBytes}`,
+    fix: "Pass a larger buffer.",
+    where: name,
+  });
+}
+
+function required(memory: ReadonlyMap<string, GPUBuffer>, name: string): GPUBuffer {
+  const buffer = memory.get(name);
+  if (!buffer) throw new Error(`unreachable: no memory called ${name}`);
+  return buffer;
+}
+
+function bufferRange(memory: ReadonlyMap<string, GPUBuffer>, placement: Placement | "unused") {
+  if (placement === "unused") return { buffer: required(memory, "unused") };
+  return {
+    buffer: required(memory, placement.memory),
+    offsetBytes: placement.offsetBytes,
+    sizeBytes: placement.sizeBytes,
+  };
+}
+
+/** All uniforms in one buffer; equal contents share a range. */
+function packUniforms(plan: Plan) {
+  const packed = plan.calls.map((call: PlannedCall) => new Uint8Array(packParams(call.kernel, call.params)));
+  const offsets = new Map<string, number>();
+  let end = 0;
+  const ranges = packed.map((bytes) => {
+    const key = bytes.join();
+    let offset = offsets.get(key);
+    if (offset === undefined) {
+      offset = end;
+      offsets.set(key, offset);
+      end += Math.ceil(bytes.byteLength / UNIFORM_ALIGNMENT) * UNIFORM_ALIGNMENT;
+    }
+    return { offset, size: bytes.byteLength };
+  });
+  const bytes = new Uint8Array(end);
+  packed.forEach((part, index) => {
+    bytes.set(part, ranges[index]?.offset ?? 0);
+  });
+  return { bytes, ranges };
+}

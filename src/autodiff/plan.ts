@@ -1,0 +1,65 @@
+/** The plan as data: what runs, on which memory, at which cost. JSON-serialisable; no GPU object. */
+import type { Kernel } from "../kernels/kernel.ts";
+import type { KnobValues } from "../kernels/specialize.ts";
+
+/** A run of elements of a slot or of a persistent buffer. */
+export interface Placement {
+  /** `slot:3` or the name of a persistent buffer. */
+  readonly memory: string;
+  /** From the memory's start, a multiple of 256. */
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** One dispatch. */
+export interface PlannedCall {
+  readonly node: string;
+  readonly op: string;
+  readonly kernel: Kernel;
+  readonly knobs: KnobValues;
+  readonly params: Readonly<Record<string, number>>;
+  readonly bindings: Readonly<Record<string, Placement | "unused">>;
+  readonly grid: readonly [number, number, number];
+  readonly flops: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** Programs this dispatch belongs to. */
+  readonly programs: readonly string[];
+}
+
+export interface PersistentBuffer {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly role: "input" | "parameter" | "state" | "output";
+}
+
+export interface Plan {
+  readonly calls: readonly PlannedCall[];
+  readonly slots: readonly { readonly sizeBytes: number; readonly tensors: readonly string[] }[];
+  readonly persistent: readonly PersistentBuffer[];
+}
+
+/** Totals of the dispatches of some programs (all, unless named). */
+export function planTotals(plan: Plan, programs?: readonly string[]) {
+  const calls = plan.calls.filter((call) => !programs || call.programs.some((name) => programs.includes(name)));
+  const sum = (of: (call: PlannedCall) => number): number => calls.reduce((total, call) => total + of(call), 0);
+  const slotBytes = plan.slots.reduce((total, slot) => total + slot.sizeBytes, 0);
+  const persistentBytes = plan.persistent.reduce((total, buffer) => total + buffer.sizeBytes, 0);
+  return {
+    dispatches: calls.length,
+    flops: sum((call) => call.flops),
+    bytesRead: sum((call) => call.bytesRead),
+    bytesWritten: sum((call) => call.bytesWritten),
+    slots: plan.slots.length,
+    slotBytes,
+    persistentBytes,
+    peakBytes: slotBytes + persistentBytes,
+  };
+}
+
+/** The kernel variant of each dispatch, as config.json records it: `label: kernel {knobs}`. */
+export function kernelVariants(plan: Plan): Record<string, string> {
+  return Object.fromEntries(
+    plan.calls.map((call, index) => [`${index} ${call.node}`, `${call.kernel.name} ${JSON.stringify(call.knobs)}`]),
+  );
+}

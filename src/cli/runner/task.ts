@@ -1,0 +1,56 @@
+/** What a runtime executes on its engine: the same function in a page and in Node. */
+import { type AdapterDescription, adapterLine } from "../../device/adapter.ts";
+import type { Engine } from "../../device/engine.ts";
+import type { DataFolder } from "../../data/byteSource.ts";
+import type { RunConfig, RunRequest, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
+import { describePlan, type PlanDocument, runExperiment } from "../experiment.ts";
+import type { SelfCheck } from "../runtimes/runtime.ts";
+import { selfCheck } from "./selfCheck.ts";
+
+/** Plain JSON. */
+export type Task =
+  | { readonly kind: "train" | "plan"; readonly config: RunConfig; readonly save: readonly SaveItem[]; readonly hasData: boolean }
+  | { readonly kind: "info" };
+
+/** Result of each kind of task; plain JSON. */
+export interface TaskResults {
+  readonly train: RunResult;
+  readonly plan: PlanDocument;
+  readonly info: { readonly adapter: AdapterDescription; readonly host: string; readonly selfCheck: SelfCheck };
+}
+
+export interface TaskSurroundings {
+  readonly sink: RunSink;
+  readonly signal: AbortSignal;
+  readonly data?: DataFolder | undefined;
+  /** Name of the browser or of Dawn, for `info`. */
+  readonly host: string;
+}
+
+/** @throws EngineError of the experiment */
+export async function executeTask<K extends Task["kind"]>(
+  engine: Engine,
+  task: Task & { readonly kind: K },
+  surroundings: TaskSurroundings,
+): Promise<TaskResults[K]> {
+  return toPlainJson(await execute(engine, task, surroundings)) as TaskResults[K];
+}
+
+async function execute(engine: Engine, task: Task, surroundings: TaskSurroundings): Promise<TaskResults[Task["kind"]]> {
+  if (task.kind === "info") {
+    surroundings.sink.phase(`self-check on ${adapterLine(engine.adapter)}`);
+    return { adapter: engine.adapter, host: surroundings.host, selfCheck: await selfCheck(engine) };
+  }
+  const request: RunRequest = {
+    config: task.config,
+    save: task.save,
+    ...(surroundings.data ? { data: surroundings.data } : {}),
+  };
+  if (task.kind === "plan") return describePlan(engine, request);
+  return runExperiment(engine, request, surroundings.sink, surroundings.signal);
+}
+
+/** What crossing a border as JSON does to a value (NaN becomes null), done in every runtime so that all give the same document. */
+function toPlainJson<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
+}

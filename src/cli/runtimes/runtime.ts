@@ -1,0 +1,43 @@
+/** A runtime: where an experiment is executed. Both kinds run the same code on one Engine and deliver to the same sink. */
+import type { AdapterDescription } from "../../device/adapter.ts";
+import type { RunConfig, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
+import type { PlanDocument } from "../experiment.ts";
+
+export const RUNTIME_NAMES = ["chrome", "node"] as const;
+export type RuntimeName = (typeof RUNTIME_NAMES)[number];
+
+export interface RuntimeOptions {
+  readonly name: RuntimeName;
+  /** Browser to start instead of the one that would be found; chrome only. */
+  readonly browserPath?: string | undefined;
+}
+
+/** One experiment, ready to run. */
+export interface Job {
+  readonly config: RunConfig;
+  readonly save: readonly SaveItem[];
+  /** Folder with the data set's files, if the experiment reads any. */
+  readonly dataPath?: string | undefined;
+}
+
+/** What a runtime says about itself. */
+export interface RuntimeInfo {
+  readonly adapter: AdapterDescription;
+  /** Browser or Dawn, with its version and path or driver. */
+  readonly host: string;
+  readonly selfCheck: SelfCheck;
+}
+
+/** Outcome of running a few kernels and comparing with the CPU. */
+export interface SelfCheck {
+  readonly ok: boolean;
+  readonly message: string;
+}
+
+/** Everything a call opens (engine, server, browser) is closed when it returns or throws. */
+export interface Runtime {
+  readonly name: RuntimeName;
+  train(job: Job, sink: RunSink, signal: AbortSignal): Promise<RunResult>;
+  plan(job: Job): Promise<PlanDocument>;
+  info(): Promise<RuntimeInfo>;
+}

@@ -1,0 +1,57 @@
+/** Eigen-decomposition of symmetric matrices inside a graph (n ≤ 64: one workgroup a matrix, one dispatch). */
+import { jacobiEigh } from "../kernels/library.ts";
+import { asMatrices, elementCount, type OpDefinition, type Operand, operand, requireF32, requireInputs, shapeError } from "./opDefinition.ts";
+
+/** Largest order that one workgroup solves in one short dispatch. */
+export const MAX_EIGH_ORDER = 64;
+
+export interface EighAttributes {
+  readonly vectors: boolean;
+}
+
+/**
+ * Inputs: a [..., n, n], lower triangle read. Outputs: eigenvalues [..., n] descending, status u32 [batch, 2] (sweeps, flags), and with
+ * `vectors` the eigenvectors [..., n, n] as columns.
+ */
+export const eighOp: OpDefinition<EighAttributes> = {
+  name: "eigh",
+  infer(inputs, { vectors }) {
+    requireInputs("eigh", inputs, 1);
+    requireF32("eigh", inputs);
+    const { shape } = operand(inputs, 0);
+    const { batch, rows, columns } = asMatrices(operand(inputs, 0));
+    if (shape.length < 2 || rows !== columns || rows > MAX_EIGH_ORDER) {
+      throw shapeError("eigh", inputs, `needs square matrices of order at most ${MAX_EIGH_ORDER}`, "Use a smaller embedding dimension.");
+    }
+    return [
+      { shape: shape.slice(0, -1), dtype: "f32" },
+      { shape: [batch, 2], dtype: "u32" },
+      ...(vectors ? [{ shape, dtype: "f32" as const }] : []),
+    ];
+  },
+  /** About eight sweeps of n²/2 rotations on 4n numbers, six operations each. */
+  flops(inputs) {
+    const { batch, rows } = asMatrices(operand(inputs, 0));
+    return 8 * 6 * 2 * batch * rows ** 3;
+  },
+  lower({ inputs, attributes }) {
+    const { batch, rows: n } = asMatrices(operand(inputs, 0));
+    const elements = elementCount(operand(inputs, 0).shape);
+    const scratch = (name: string): Operand => ({ kind: "scratch", name, elements });
+    return [
+      {
+        kernel: jacobiEigh,
+        knobs: { WG: n <= 16 ? 16 : n <= 40 ? 32 : 64, N_MAX: Math.ceil(n / 8) * 8, VECTORS: attributes.vectors },
+        params: { batch, n },
+        bindings: {
+          a: { kind: "input", index: 0 },
+          work: scratch("work"),
+          basis: attributes.vectors ? scratch("basis") : { kind: "scratch", name: "basis", elements: 1 },
+          values: { kind: "output", index: 0 },
+          vectors: attributes.vectors ? { kind: "output", index: 2 } : { kind: "scratch", name: "vectors", elements: 1 },
+          status: { kind: "output", index: 1 },
+        },
+      },
+    ];
+  },
+};

@@ -1,0 +1,120 @@
+/** What an op is to the planner: a shape rule and a lowering to kernel calls. Forward only; cotangents are rules of autodiff. */
+import { EngineError } from "../errors.ts";
+import type { Kernel } from "../kernels/kernel.ts";
+import type { KnobValues } from "../kernels/specialize.ts";
+
+export type DType = "f32" | "u32";
+
+/** Shape and element type of a tensor; row-major, last dimension contiguous. */
+export interface TensorSpec {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+/** Where a kernel's binding comes from. */
+export type Operand =
+  | { readonly kind: "input"; readonly index: number }
+  | { readonly kind: "output"; readonly index: number }
+  /** Scratch of this node, by name. */
+  | { readonly kind: "scratch"; readonly name: string; readonly elements: number }
+  /** A small buffer of zeros, for bindings that a variant does not use. */
+  | { readonly kind: "unused" };
+
+/** One dispatch. */
+export interface KernelCall {
+  readonly kernel: Kernel;
+  readonly knobs: KnobValues;
+  readonly params: Readonly<Record<string, number>>;
+  readonly bindings: Readonly<Record<string, Operand>>;
+}
+
+export type MatmulFamily = "register" | "workgroup";
+
+/** What the kernels are chosen for. */
+export interface Target {
+  readonly isSoftware: boolean;
+  readonly matmulFamily: MatmulFamily;
+}
+
+/** An operand as the planner has placed it. */
+export interface PlacedTensor extends TensorSpec {
+  /** Elements from the bound range's start to the tensor's first element, 0 … 63; 0 unless the op accepts offsets. */
+  readonly offset: number;
+}
+
+export interface LowerContext<Attributes> {
+  readonly inputs: readonly PlacedTensor[];
+  readonly outputs: readonly PlacedTensor[];
+  readonly attributes: Attributes;
+  readonly target: Target;
+}
+
+export interface OpDefinition<Attributes = unknown> {
+  readonly name: string;
+  /**
+   * Specs of the outputs.
+   *
+   * @throws EngineError GRAPH-SHAPE naming the op and the shapes
+   */
+  infer(inputs: readonly TensorSpec[], attributes: Attributes): readonly TensorSpec[];
+  lower(context: LowerContext<Attributes>): readonly KernelCall[];
+  /** Floating-point operations, a multiply-add counting two. */
+  flops(inputs: readonly TensorSpec[], outputs: readonly TensorSpec[], attributes: Attributes): number;
+  /** True when operands and results may start at any element; otherwise at multiples of 64 elements (256 bytes). */
+  readonly acceptsOffsets?: boolean;
+  /** Indices of inputs that the op also writes, in place (optimiser, counters): persistent tensors only. */
+  readonly writes?: readonly number[];
+}
+
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+export function shapeText(shape: readonly number[]): string {
+  return `[${shape.join(", ")}]`;
+}
+
+/** An error that names the op and every operand's shape. */
+export function shapeError(op: string, inputs: readonly TensorSpec[], why: string, fix: string): EngineError {
+  const shapes = inputs.map((input) => shapeText(input.shape)).join(" and ");
+  return new EngineError({
+    code: "GRAPH-SHAPE",
+    message: `${op}: ${why}; given ${shapes}`,
+    fix,
+    where: op,
+    detail: { op, shapes: inputs.map((input) => [...input.shape]) },
+  });
+}
+
+/** @throws EngineError GRAPH-SHAPE unless all inputs are f32 */
+export function requireF32(op: string, inputs: readonly TensorSpec[]): void {
+  const wrong = inputs.findIndex((input) => input.dtype !== "f32");
+  if (wrong >= 0) {
+    throw shapeError(op, inputs, `operand ${wrong} has element type ${inputs[wrong]?.dtype}`, "Pass f32 tensors.");
+  }
+}
+
+/** Leading dimensions folded into a batch: [..., rows, columns] → { batch, rows, columns }. A vector is one row. */
+export function asMatrices(spec: TensorSpec): { readonly batch: number; readonly rows: number; readonly columns: number } {
+  const columns = spec.shape.at(-1) ?? 1;
+  const rows = spec.shape.at(-2) ?? 1;
+  return { batch: elementCount(spec.shape.slice(0, -2)), rows, columns };
+}
+
+/** The i-th operand; ops call it after `infer` has checked their number. */
+export function operand<T>(list: readonly T[], index: number): T {
+  const item = list[index];
+  if (item === undefined) throw new Error(`operand ${index} is missing: an op was lowered without infer`);
+  return item;
+}
+
+/** @throws EngineError GRAPH-ARITY when an op gets the wrong number of inputs */
+export function requireInputs(op: string, inputs: readonly TensorSpec[], count: number): void {
+  if (inputs.length === count) return;
+  throw new EngineError({
+    code: "GRAPH-ARITY",
+    message: `${op} takes ${count} inputs, given ${inputs.length}`,
+    fix: "Pass the operands the op documents.",
+    where: op,
+  });
+}

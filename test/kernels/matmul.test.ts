@@ -1,0 +1,265 @@
+/** Both families of matrix products through the same tests: against the oracle, and against each other to the bit. */
+import { describe, expect, it } from "vitest";
+import type { Kernel } from "../../src/kernels/kernel.ts";
+import { matmulRegister, matmulWorkgroup } from "../../src/kernels/library.ts";
+import { absolute } from "../oracle/elementwise.ts";
+import { type MatmulSpec, matmul } from "../oracle/matmul.ts";
+import { useEngine } from "../support/device.ts";
+import { gamma } from "../support/matchers.ts";
+import { TestRandom } from "../support/random.ts";
+import { bitsOf, runF32, VALUE_SETS, type ValueSet, values } from "./runF32.ts";
+
+const engine = useEngine();
+
+interface Family {
+  readonly kernel: Kernel;
+  readonly knobs: Record<string, number>;
+  /** Rows, columns and steps of K in one workgroup's tile. */
+  readonly tile: readonly [m: number, n: number, k: number];
+  /** Whether A_ALIGNED and B_ALIGNED exist. */
+  readonly hasAligned: boolean;
+}
+
+const FAMILIES: Record<string, Family> = {
+  "matmul_register, small tile": {
+    kernel: matmulRegister,
+    knobs: { ROWS: 4, QUADS: 2, WG_X: 2, WG_Y: 2 },
+    tile: [8, 16, 4],
+    hasAligned: true,
+  },
+  "matmul_register, default tile": { kernel: matmulRegister, knobs: {}, tile: [64, 32, 4], hasAligned: true },
+  "matmul_workgroup, 4 rows": { kernel: matmulWorkgroup, knobs: { ROWS: 4 }, tile: [64, 64, 16], hasAligned: false },
+  "matmul_workgroup, 8 rows": { kernel: matmulWorkgroup, knobs: { ROWS: 8 }, tile: [128, 64, 16], hasAligned: false },
+};
+const TRANSPOSES = { NN: [false, false], NT: [false, true], TN: [true, false], TT: [true, true] } as const;
+
+interface Case {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly batch?: number;
+  readonly transpose?: keyof typeof TRANSPOSES;
+  readonly bias?: boolean;
+  readonly addend?: boolean;
+  readonly relu?: boolean;
+  readonly scale?: number;
+  readonly alignA?: boolean;
+  readonly alignB?: boolean;
+  /** Gaps between rows, between matrices and before the first: leading dimensions and offsets beyond the packed ones. */
+  readonly gaps?: boolean;
+  readonly set?: ValueSet;
+}
+
+/** Operands, reference and its magnitudes for a case; the same for every family. */
+function prepare(options: Case) {
+  const { m, n, k, batch = 1, transpose = "NN", scale = 1, gaps = false, set = "normal", relu = false } = options;
+  const { bias: hasBias = false, addend: hasAddend = false, alignA = false, alignB = false } = options;
+  const [transposeA, transposeB] = TRANSPOSES[transpose];
+  const random = new TestRandom(m + 100 * n + 10_000 * k);
+  // Aligned operands keep to multiples of 4, others avoid them.
+  const pad = (extent: number, aligned: boolean) => extent + (gaps ? (aligned ? 4 : extent % 4 === 2 ? 3 : 1) : 0);
+  const offset = (aligned: boolean) => (gaps ? (aligned ? 8 : 3) : 0);
+  const lda = pad(transposeA ? m : k, alignA);
+  const ldb = pad(transposeB ? k : n, alignB);
+  const ldy = n + (gaps ? 2 : 0);
+  const aBatchStride = lda * (transposeA ? k : m) + (gaps ? (alignA ? 4 : 1) : 0);
+  const bBatchStride = ldb * (transposeB ? n : k) + (gaps ? (alignB ? 4 : 5) : 0);
+  const yBatchStride = ldy * m + (gaps ? 1 : 0);
+  const spec: MatmulSpec = {
+    batch,
+    m,
+    n,
+    k,
+    transposeA,
+    transposeB,
+    lda,
+    ldb,
+    ldy,
+    aBatchStride,
+    bBatchStride,
+    yBatchStride,
+    relu,
+    aOffset: offset(alignA),
+    bOffset: offset(alignB),
+    yOffset: gaps ? 5 : 0,
+    addendOffset: gaps ? 2 : 0,
+    scale: Math.fround(scale),
+  };
+  const a = values(set, spec.aOffset + batch * aBatchStride, random);
+  const b = values(set, spec.bOffset + batch * bBatchStride, random);
+  const bias = hasBias ? values(set, n, random) : undefined;
+  const addend = hasAddend ? values(set, spec.addendOffset + batch * yBatchStride, random) : undefined;
+  const y = new Float32Array(spec.yOffset + batch * yBatchStride).fill(-12345);
+  return { spec, a, b, bias, addend, y };
+}
+
+/** Whether a case is one that an aligned variant accepts; a test that asks for an impossible one is itself wrong. */
+function assertAligned({ spec, alignA, alignB }: { spec: MatmulSpec; alignA: boolean; alignB: boolean }): void {
+  const isMultiple = (...numbers: number[]) => numbers.every((number) => number % 4 === 0);
+  if (alignA)
+    expect(isMultiple(spec.lda, spec.aOffset, spec.aBatchStride, spec.transposeA ? spec.m : spec.k)).toBe(true);
+  if (alignB)
+    expect(isMultiple(spec.ldb, spec.bOffset, spec.bBatchStride, spec.transposeB ? spec.k : spec.n)).toBe(true);
+}
+
+function run(
+  { kernel, knobs, hasAligned }: Family,
+  options: Case,
+  prepared: ReturnType<typeof prepare>,
+  unroll = true,
+) {
+  const { spec, a, b, bias, addend, y } = prepared;
+  const { alignA = false, alignB = false, relu = false } = options;
+  assertAligned({ spec, alignA, alignB });
+  return runF32(engine(), kernel, {
+    buffers: { a, b, bias: bias ?? new Float32Array(1), addend: addend ?? new Float32Array(1), y },
+    params: {
+      batch: spec.batch,
+      m: spec.m,
+      n: spec.n,
+      k: spec.k,
+      lda: spec.lda,
+      ldb: spec.ldb,
+      ldy: spec.ldy,
+      a_offset: spec.aOffset,
+      b_offset: spec.bOffset,
+      y_offset: spec.yOffset,
+      addend_offset: spec.addendOffset,
+      a_batch_stride: spec.aBatchStride,
+      b_batch_stride: spec.bBatchStride,
+      y_batch_stride: spec.yBatchStride,
+      scale: spec.scale,
+    },
+    knobs: {
+      ...knobs,
+      TRANSPOSE_A: spec.transposeA,
+      TRANSPOSE_B: spec.transposeB,
+      HAS_BIAS: bias !== undefined,
+      HAS_ADDEND: addend !== undefined,
+      RELU: relu,
+      ...(hasAligned ? { A_ALIGNED: alignA, B_ALIGNED: alignB } : {}),
+    },
+    unroll,
+  });
+}
+
+/**
+ * K products, K − 1 additions to the first (exactly added to zero), then scale, bias and addend: at most K + 3 roundings on any term:
+ * γ_{K+3} times the same product of absolute values. Elements that are not the product's keep their bits (bound zero there: the
+ * reference and the buffer agree on −12345, which a factor of its magnitude must not excuse).
+ */
+async function check(family: Family, options: Case): Promise<void> {
+  const prepared = prepare(options);
+  const { spec, a, b, bias, addend, y } = prepared;
+  const got = await run(family, options, prepared);
+  const magnitude = matmul(
+    { a: absolute(a), b: absolute(b), bias: bias && absolute(bias), addend: addend && absolute(addend) },
+    { ...spec, scale: Math.abs(spec.scale), relu: false },
+    new Float64Array(y.length),
+  );
+  expect(got).toMatchOracle(matmul({ a, b, bias, addend }, spec, y), { factor: gamma(spec.k + 3), scale: magnitude });
+}
+
+for (const [name, family] of Object.entries(FAMILIES)) {
+  describe(name, () => {
+    const [tm, tn, tk] = family.tile;
+    const SHAPES: readonly (readonly [number, number, number])[] = [
+      [1, 1, 1],
+      [1, 7, 3],
+      [7, 1, 5],
+      [5, 3, 1],
+      // One below, at and above the tile in each dimension, others prime and non-square.
+      [tm - 1, 5, 7],
+      [tm, 5, 7],
+      [tm + 1, 5, 7],
+      [3, tn - 1, 7],
+      [3, tn, 7],
+      [3, tn + 1, 7],
+      [5, 3, tk - 1],
+      [5, 3, tk],
+      [5, 3, tk + 1],
+      [5, 3, 4 * tk + 3],
+      [tm + 3, 2 * tn + 1, 2 * tk + 1],
+    ];
+    for (const [m, n, k] of SHAPES) {
+      it(`${m} × ${n} × ${k}`, () => check(family, { m, n, k }));
+    }
+
+    // Every way of storing the operands with a different epilogue, shape and alignment: what can interact is crossed (transposition with
+    // alignment and edges), the rest is spread over the cases.
+    const EPILOGUES: readonly Partial<Case>[] = [
+      {},
+      { bias: true, relu: true, scale: 0.7 },
+      { addend: true, scale: -0.3 },
+      { bias: true, addend: true, relu: true, scale: 1 / 3 },
+    ];
+    const ALIGNMENTS = [
+      [false, false],
+      [true, true],
+      [true, false],
+      [false, true],
+    ] as const;
+    (Object.keys(TRANSPOSES) as (keyof typeof TRANSPOSES)[]).forEach((transpose, t) => {
+      ALIGNMENTS.forEach(([alignA, alignB], i) => {
+        if ((alignA || alignB) && !family.hasAligned) return;
+        const epilogue = EPILOGUES[(t + i) % 4]!;
+        it(`${transpose}, aligned A: ${alignA}, B: ${alignB}, ${Object.keys(epilogue).join(" ") || "no epilogue"}`, async () => {
+          const base = { transpose, alignA, alignB, ...epilogue };
+          await check(family, { m: tm + 4, n: tn - 4, k: 2 * tk + 4, ...base });
+          await check(family, { m: 12, n: tn + 8, k: 8, batch: 3, gaps: true, ...base });
+          // K and, where alignment allows, M and N are no multiples of 4.
+          if (!alignA && !alignB) await check(family, { m: tm + 3, n: 7, k: tk + 3, batch: 2, gaps: true, ...base });
+          if (alignA && transpose[0] === "T" && !(alignB && transpose[1] === "T")) {
+            await check(family, { m: 8, n: 4, k: 7, gaps: true, ...base });
+          }
+        });
+      });
+    });
+
+    for (const [i, epilogue] of EPILOGUES.entries()) {
+      it(`epilogue ${Object.keys(epilogue).join(" ") || "none"} with batches`, () =>
+        check(family, { m: 9, n: 6, k: 10, batch: 4, gaps: i % 2 === 1, ...epilogue }));
+    }
+
+    it("ReLU comes after bias and addend", () =>
+      check(family, { m: 8, n: 8, k: 1, bias: true, addend: true, relu: true }));
+
+    for (const set of VALUE_SETS) {
+      it(`${set} values`, () => check(family, { m: 10, n: 9, k: 62, set, bias: true, addend: true }));
+    }
+
+    it("a batch of 70", () => check(family, { m: 2, n: 3, k: 4, batch: 70 }));
+  });
+}
+
+describe("equal bits", () => {
+  // Every family adds the products in the order of k to an accumulator that starts at zero, so that the variants agree to the bit. This
+  // supposes that the compiler fuses multiply and add in both or in neither: true for Dawn's and SwiftShader's.
+  for (const transpose of Object.keys(TRANSPOSES) as (keyof typeof TRANSPOSES)[]) {
+    it(`all families, ${transpose}`, async () => {
+      for (const options of [
+        { m: 20, n: 24, k: 36, transpose, bias: true, addend: true, relu: true, scale: 0.3 },
+        { m: 70, n: 36, k: 40, transpose, batch: 2 },
+        { m: 13, n: 17, k: 37, transpose, scale: 0.3, addend: true },
+      ] satisfies Case[]) {
+        const prepared = prepare(options);
+        const results = await Promise.all(Object.values(FAMILIES).map((family) => run(family, options, prepared)));
+        for (const result of results.slice(1)) expect(bitsOf(result)).toEqual(bitsOf(results[0]!));
+      }
+    });
+
+    it(`aligned and unaligned loads, ${transpose}`, async () => {
+      const options = { m: 12, n: 20, k: 28, transpose, bias: true };
+      const family = FAMILIES["matmul_register, small tile"]!;
+      const plain = bitsOf(await run(family, options, prepare(options)));
+      for (const [alignA, alignB] of [
+        [true, false],
+        [false, true],
+        [true, true],
+      ] as const) {
+        const aligned = { ...options, alignA, alignB };
+        expect(bitsOf(await run(family, aligned, prepare(aligned)))).toEqual(plain);
+      }
+    });
+  }
+});
