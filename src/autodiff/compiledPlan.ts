@@ -74,7 +74,7 @@ export class CompiledPlan {
       const uniform = required(memory, "uniforms");
       const commands = await engine.guard(
         withErrorScopes(engine.device, `${plan.calls.length} bind groups`, () => {
-          if (uniforms.bytes.byteLength > 0) engine.device.queue.writeBuffer(uniform, 0, uniforms.bytes);
+          if (uniforms.bytes.byteLength > 0) engine.write(uniform, 0, uniforms.bytes);
           return plan.calls.map((call, index): Command => {
             const built = pipelines[index];
             if (!built) throw new Error("unreachable: one pipeline per call");
@@ -82,6 +82,7 @@ export class CompiledPlan {
               Object.entries(call.bindings).map(([name, placement]) => [name, bufferRange(memory, placement)]),
             );
             const { offset, size } = uniforms.ranges[index] ?? { offset: 0, size: 0 };
+            engine.count("bindGroups");
             const group = engine.device.createBindGroup({
               label: call.node,
               layout: built.layout,
@@ -136,12 +137,12 @@ export class CompiledPlan {
     const pass = encoder.beginComputePass({ label: names.join("+") });
     this.encode(pass, this.program(...names));
     pass.end();
-    this.#engine.device.queue.submit([encoder.finish()]);
+    this.#engine.submit(encoder.finish());
   }
 
   /** Copies host data into a persistent buffer; for set-up. */
   write(name: string, data: ArrayBufferView<ArrayBuffer>, offsetBytes = 0): void {
-    this.#engine.device.queue.writeBuffer(this.buffer(name), offsetBytes, data);
+    this.#engine.write(this.buffer(name), offsetBytes, data);
   }
 
   /** Frees the buffers this plan created. Idempotent. */

@@ -17,6 +17,8 @@ export interface EngineRequest {
   /** Ask for default limits and no features: what every WebGPU device has. */
   readonly defaultLimits?: boolean;
   readonly label?: string;
+  /** The runtime spins while a map is pending (Dawn in Node); see `rest`. */
+  readonly pollsBusily?: boolean;
 }
 
 export interface BufferRequest {
@@ -25,6 +27,12 @@ export interface BufferRequest {
   readonly sizeBytes: number;
   readonly usage: GPUBufferUsageFlags;
 }
+
+/** What WebGPU was asked for through an engine; the objects of architecture's replay rule, and the work around them. */
+export type CallKind = "buffers" | "bindGroups" | "layouts" | "shaderModules" | "pipelines" | "submits" | "writeBuffers";
+
+/** The kinds that count as GPU objects created; encoders, passes and command buffers are unavoidable and not among them. */
+export const OBJECT_KINDS: readonly CallKind[] = ["buffers", "bindGroups", "layouts", "shaderModules", "pipelines"];
 
 export class Engine {
   readonly device: GPUDevice;
@@ -35,6 +43,15 @@ export class Engine {
 
   readonly #buffers = new Map<GPUBuffer, number>();
   readonly #memos = new Map<string, unknown>();
+  readonly #calls: Record<CallKind, number> = {
+    buffers: 0,
+    bindGroups: 0,
+    layouts: 0,
+    shaderModules: 0,
+    pipelines: 0,
+    submits: 0,
+    writeBuffers: 0,
+  };
   #peakBytes = 0;
   #liveBytes = 0;
   #lostError: EngineError | undefined;
@@ -42,8 +59,11 @@ export class Engine {
   readonly #pending = new Set<(error: EngineError) => void>();
   #resolveLost: (error: EngineError) => void = () => {};
 
-  private constructor(device: GPUDevice, isBorrowed: boolean) {
+  readonly #pollsBusily: boolean;
+
+  private constructor(device: GPUDevice, isBorrowed: boolean, pollsBusily: boolean) {
     this.device = device;
+    this.#pollsBusily = pollsBusily;
     this.adapter = describeDevice(device);
     this.isBorrowed = isBorrowed;
     this.lost = new Promise((resolve) => {
@@ -68,7 +88,7 @@ export class Engine {
         requiredLimits: limits,
         requiredFeatures: hasTimestamps ? ["timestamp-query"] : [],
       });
-      return new Engine(device, false);
+      return new Engine(device, false, options.pollsBusily ?? false);
     } catch (cause) {
       throw new EngineError({
         code: "DEVICE-REQUEST",
@@ -81,12 +101,41 @@ export class Engine {
 
   /** Uses the caller's device: never destroyed, resized or reconfigured by us. */
   static from(device: GPUDevice): Engine {
-    return new Engine(device, true);
+    return new Engine(device, true, false);
   }
 
   /** Buffers and bytes alive now, and the most bytes alive at once. */
   get memory(): { readonly buffers: number; readonly bytes: number; readonly peakBytes: number } {
     return { buffers: this.#buffers.size, bytes: this.#liveBytes, peakBytes: this.#peakBytes };
+  }
+
+  /** Calls made so far, by kind. */
+  get calls(): Readonly<Record<CallKind, number>> {
+    return { ...this.#calls };
+  }
+
+  /** GPU objects created so far. */
+  get objectsCreated(): number {
+    return OBJECT_KINDS.reduce((total, kind) => total + this.#calls[kind], 0);
+  }
+
+  /** Notes calls that another layer makes on the device itself. */
+  count(kind: CallKind, calls = 1): void {
+    this.#calls[kind] += calls;
+  }
+
+  /** Submits one command buffer. */
+  submit(commands: GPUCommandBuffer): void {
+    this.assertUsable();
+    this.count("submits");
+    this.device.queue.submit([commands]);
+  }
+
+  /** Copies host data into a buffer before the next submit; for set-up, not for steps. */
+  write(buffer: GPUBuffer, offsetBytes: number, data: GPUAllowSharedBufferSource): void {
+    this.assertUsable();
+    this.count("writeBuffers");
+    this.device.queue.writeBuffer(buffer, offsetBytes, data);
   }
 
   /** One value per engine and key, made on first use: how higher layers keep caches without global state. */
@@ -171,7 +220,7 @@ export class Engine {
         withErrorScopes(this.device, `read-back of ${buffer.label}`, () => {
           const encoder = this.device.createCommandEncoder({ label: `${buffer.label} read-back` });
           encoder.copyBufferToBuffer(buffer, offsetBytes, staging, 0, padded);
-          this.device.queue.submit([encoder.finish()]);
+          this.submit(encoder.finish());
         }),
       );
       await this.guard(staging.mapAsync(GPUMapMode.READ, 0, padded));
@@ -201,6 +250,15 @@ export class Engine {
         },
       );
     });
+  }
+
+  /**
+   * Lets time pass before a wait whose end is expected in `expectedMs`. Dawn in Node polls without pause while a map is pending, which
+   * takes a core from a software adapter; a timer first leaves it to the work. Elsewhere this returns at once.
+   */
+  async rest(expectedMs: number): Promise<void> {
+    // Short waits are not worth a timer; the last tenth is left to the poll, so that a step is not noticed late.
+    if (this.#pollsBusily && expectedMs > 2) await new Promise((resolve) => setTimeout(resolve, 0.9 * expectedMs));
   }
 
   /** @throws the loss, when the device is lost or the engine destroyed */

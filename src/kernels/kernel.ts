@@ -155,6 +155,7 @@ async function compile(engine: Engine, kernel: Kernel, { code, origins }: Specia
   const label = kernel.name;
   let shaderModule: GPUShaderModule | undefined;
   device.pushErrorScope("validation");
+  engine.count("shaderModules");
   shaderModule = device.createShaderModule({ label, code });
   const scope = device.popErrorScope();
   const info = await engine.guard(shaderModule.getCompilationInfo());
@@ -174,6 +175,9 @@ async function compile(engine: Engine, kernel: Kernel, { code, origins }: Specia
       },
     });
   }
+  // The bind group layout and the pipeline layout.
+  engine.count("layouts", 2);
+  engine.count("pipelines");
   const layout = await withErrorScopes(device, `bind group layout of ${label}`, () =>
     device.createBindGroupLayout({
       label,

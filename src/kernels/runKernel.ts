@@ -54,9 +54,10 @@ export async function runKernel(
         names.forEach((name, index) => {
           const data = run.buffers[name];
           const buffer = buffers[index];
-          if (data && buffer) device.queue.writeBuffer(buffer, 0, paddedBytes(data));
+          if (data && buffer) engine.write(buffer, 0, paddedBytes(data));
         });
-        if (uniform && packed.byteLength > 0) device.queue.writeBuffer(uniform, 0, packed);
+        if (uniform && packed.byteLength > 0) engine.write(uniform, 0, packed);
+        engine.count("bindGroups");
         const group = device.createBindGroup({
           label: kernel.name,
           layout,
@@ -68,7 +69,7 @@ export async function runKernel(
         pass.setBindGroup(0, group);
         pass.dispatchWorkgroups(...kernel.grid(params, run.knobs ?? {}));
         pass.end();
-        device.queue.submit([encoder.finish()]);
+        engine.submit(encoder.finish());
       }),
     );
     const results: Record<string, HostArray> = {};

@@ -60,7 +60,7 @@ export interface LinearTheory {
  * Predicts a linear Barlow Twins run before it starts.
  *
  * Γ → eigenpairs → QR amplitudes → step times (gradient flow and gradient descent), stability bound, gap criterion. Cost is dominated by
- * Γ (n m² multiply-adds) and its tridiagonalisation (4/3 m³ flops): about 3 s at n = 500, m = 1200. The learning rate is not refused
+ * Γ (n m² multiply-adds) and its tridiagonalisation (4/3 m³ flops): 3 to 4 s at n = 500, m = 1200. The learning rate is not refused
  * here, so that a forced run still gets its theory; see `assertStableLearningRate`.
  *
  * @throws EngineError THEORY-SHAPE (also d > m), THEORY-NONFINITE, THEORY-RANGE, THEORY-EIGEN.

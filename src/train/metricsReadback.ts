@@ -68,9 +68,18 @@ export class MetricsReadback {
     return { buffer, sizeBytes: STEP_STATE_BYTES + steps.length * recordBytes, steps };
   }
 
-  /** Waits for a read-back. @returns the header bytes and the records, in step order */
-  async read(slot: ReadbackSlot): Promise<{ readonly header: ArrayBuffer; readonly records: StepRecord[] }> {
+  /**
+   * Waits for a read-back.
+   *
+   * @param expectedMs when it is expected, from now on; runtimes that poll busily sleep until shortly before
+   * @returns the header bytes and the records, in step order
+   */
+  async read(
+    slot: ReadbackSlot,
+    expectedMs = 0,
+  ): Promise<{ readonly header: ArrayBuffer; readonly records: StepRecord[] }> {
     const { floatsPerRecord } = this.#options;
+    await this.#engine.rest(expectedMs);
     await this.#engine.guard(slot.buffer.mapAsync(GPUMapMode.READ, 0, slot.sizeBytes));
     const bytes = slot.buffer.getMappedRange(0, slot.sizeBytes).slice(0);
     slot.buffer.unmap();

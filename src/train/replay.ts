@@ -31,6 +31,9 @@ export interface ReplayResult {
   /** Updates done. */
   readonly steps: number;
   readonly submits: number;
+  /** GPU objects created and buffers written after the first submit: zero in steady state. */
+  readonly objectsCreated: number;
+  readonly buffersWritten: number;
   readonly nonfiniteStep: number | undefined;
   readonly wasInterrupted: boolean;
 }
@@ -74,17 +77,20 @@ export async function replay(
   let nonfiniteStep: number | undefined;
   let isFinished = false;
   let previousCompletion = 0;
+  let stepMs = 0;
 
+  const before = { objects: engine.objectsCreated, writes: engine.calls.writeBuffers };
   const collect = async (): Promise<void> => {
     const oldest = inFlight.shift();
     if (!oldest) return;
-    const { header, records } = await readback.read(oldest.slot, oldest.submittedAt);
+    const { header, records } = await readback.read(oldest.slot, oldest.steps * stepMs - (performance.now() - oldest.submittedAt));
     const now = performance.now();
     const state = decodeStepState(header);
     done = state.step;
     nonfiniteStep ??= state.nonfiniteStep;
+    const elapsed = now - Math.max(previousCompletion, oldest.submittedAt);
+    stepMs = elapsed / Math.max(1, oldest.steps);
     if (options.stepsPerSubmit === undefined && oldest.steps > 0) {
-      const elapsed = now - Math.max(previousCompletion, oldest.submittedAt);
       const wanted = (perSubmit * TARGET_SUBMIT_MS) / Math.max(elapsed, 0.1);
       perSubmit = Math.max(1, Math.min(Math.floor(Math.min(wanted, 2 * perSubmit)), ringCapacity - 1));
     }
@@ -115,8 +121,7 @@ export async function replay(
       pass.end();
       encodedRecords += recordedSteps.length;
       const slot = readback.encode(encoder, firstRecord, recordedSteps);
-      engine.assertUsable();
-      engine.device.queue.submit([encoder.finish()]);
+      engine.submit(encoder.finish());
       submits++;
       inFlight.push({ slot, steps: batch, submittedAt: performance.now() });
       if (inFlight.length === SUBMITS_IN_FLIGHT) await collect();
@@ -126,7 +131,14 @@ export async function replay(
     readback.destroy();
   }
   const wasInterrupted = !isFinished && nonfiniteStep === undefined;
-  return { steps: done, submits, nonfiniteStep, wasInterrupted };
+  return {
+    steps: done,
+    submits,
+    objectsCreated: engine.objectsCreated - before.objects,
+    buffersWritten: engine.calls.writeBuffers - before.writes,
+    nonfiniteStep,
+    wasInterrupted,
+  };
 }
 
 /** The record of the final state, without an update. */

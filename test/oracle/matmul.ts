@@ -14,6 +14,7 @@ export interface MatmulSpec {
   readonly bOffset: number;
   readonly yOffset: number;
   readonly addendOffset: number;
+  readonly biasOffset: number;
   readonly aBatchStride: number;
   readonly bBatchStride: number;
   readonly yBatchStride: number;
@@ -45,7 +46,7 @@ export function matmul({ a, b, bias, addend }: MatmulOperands, spec: MatmulSpec,
         }
         const at = g * spec.yBatchStride + i * ldy + j;
         let value = spec.scale * sum;
-        if (bias) value += bias[j]!;
+        if (bias) value += bias[spec.biasOffset + j]!;
         if (addend) value += addend[addendOffset + at]!;
         if (spec.relu && value < 0) value = 0;
         out[yOffset + at] = value;

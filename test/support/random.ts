@@ -26,7 +26,7 @@ export class TestRandom {
     return Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
   }
 
-  normals(count: number, scale = 1): Float32Array {
+  normals(count: number, scale = 1): Float32Array<ArrayBuffer> {
     return Float32Array.from({ length: count }, () => scale * this.normal());
   }
 

@@ -124,6 +124,25 @@ describe("sharpness: the estimate is first-order correct, not merely a bound", (
   });
 });
 
+test("level repulsion: a mode that has half caught up doubles (1 - rho)^-1 and so quadruples the tilt", () => {
+  // s_2 is chosen so that λ_2(τ_1) = 1/4, odds 1/3, hence ρ = 1/2; the odds of a logistic grow as e^{8γt}.
+  const [gamma1, gamma2, s1, r12] = [1, 0.5, 1e-4, 1e-6];
+  const tau1 = stepTime(gamma1, s1);
+  const odds = Math.exp(-8 * gamma2 * tau1) / 3; // λ₂(0)/(1 − λ₂(0))
+  const s2 = Math.sqrt(odds / (1 + odds) / gamma2);
+  expect(modeEigenvalue(gamma2, s2, tau1)).toBeCloseTo(0.25, 12);
+  const { estimatedRelativeError } = gapAdmits({
+    gammas: [gamma1, gamma2],
+    amplitudes: [s1, s2],
+    d: 2,
+    tolerance: TOLERANCE,
+    misalignment: { r: [s1, r12, 0, s2], columns: 2 },
+  });
+  const epsilon = 4 * (gamma2 / gamma1) * (r12 / s1) ** 2 * Math.exp(-8 * (gamma1 - gamma2) * tau1);
+  const expected = (epsilon / (1 - epsilon) - Math.log1p(-gamma1 * s1 * s1)) / (8 * gamma1 * tau1);
+  expect(Math.abs(estimatedRelativeError[0]! / expected - 1)).toBeLessThan(1e-10);
+});
+
 describe("special spectra", () => {
   const amplitudes = [1e-3, 1e-3, 1e-3];
   const estimate = (gammas: number[], d: number, a = amplitudes) =>

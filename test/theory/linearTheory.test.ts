@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { linearTheory, stepTime } from "../../src/theory/index.ts";
+import { gapAdmits, linearTheory, stepTime } from "../../src/theory/index.ts";
 import { flowStepTimes, gradientDescent, normals, orthogonal, referenceEigenvalues } from "./support.ts";
 
 /**
@@ -90,6 +90,29 @@ test("modes that never learn are null; d = m has no mode beyond", () => {
   const dead = linearTheory({ ...designedViews([-1, -2], 5), d: 1, weights0: normals(2, 1), learningRate: 0.01 });
   expect(dead.learningRateBound).toBeNull();
   expect(dead.positiveModes).toBe(0);
+});
+
+test("modes beyond the computed eigenvectors still count, through the rest of the norm of W0", () => {
+  // d = 1 takes nine eigenvectors of fourteen; the five others carry equal entries, so that their mean square is each one's square.
+  const gammas = Array.from({ length: 14 }, (_, j) => 1 - 0.04 * j);
+  const views = designedViews(gammas, 8);
+  const basis = orthogonal(14, 8);
+  const entry = (j: number) => (j === 0 ? 1e-3 : j < 9 ? 1e-7 : 1e-2);
+  const weights0 = new Float64Array(14);
+  for (let j = 0; j < 14; j++) {
+    for (let f = 0; f < 14; f++) weights0[f]! += entry(j) * basis[j * 14 + f]!;
+  }
+  const theory = linearTheory({ ...views, d: 1, weights0, learningRate: 0.01 });
+  const known = gapAdmits({
+    gammas,
+    amplitudes: [1e-3],
+    d: 1,
+    tolerance: 0.02,
+    misalignment: { r: gammas.map((_, j) => entry(j)), columns: 14 },
+  }).estimatedRelativeError[0]!;
+  // W₀V is right to 14·u·1e-2 = 2e-17, against the amplitude 1e-3 squared: 4e-14; the exponent 8γτ ≈ 14 adds as much.
+  expect(known).toBeGreaterThan(0.01);
+  expect(Math.abs(theory.estimatedRelativeError[0]! / known - 1)).toBeLessThan(1e-11);
 });
 
 test("refuses d > m", () => {

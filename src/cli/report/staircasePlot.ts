@@ -46,7 +46,8 @@ export function staircasePlot(input: StaircaseInput): string[] {
   }
   drawCurve(grid, columnLosses(points, column, width).map(row));
 
-  return [...withLossAxis(grid, top, bottom), `${" ".repeat(LABEL + 1)}└${"─".repeat(width)}`, ...timeAxis(start, end, width, marks)];
+  const axis = `${" ".repeat(LABEL + 1)}└${"─".repeat(width)}`;
+  return [...withLossAxis(grid, top, bottom), axis, ...timeAxis(start, end, width, marks)];
 }
 
 /** Width of the labels of the loss axis. */
@@ -71,11 +72,20 @@ function columnLosses(
   });
 }
 
+/** A line with rounded corners; a column in which the loss changes by several rows gets a vertical piece. */
 function drawCurve(grid: string[][], rows: readonly number[]): void {
+  const put = (x: number, y: number, glyph: string) => {
+    const line = grid[y];
+    if (line) line[x] = glyph;
+  };
   let before = rows[0] ?? 0;
   rows.forEach((y, x) => {
-    const [from, to] = [Math.min(before, y), Math.max(before, y)];
-    for (let between = from; between <= to; between++) (grid[between] as string[])[x] = from === to ? "━" : "┃";
+    for (let between = Math.min(before, y) + 1; between < Math.max(before, y); between++) put(x, between, "│");
+    if (y === before) put(x, y, "─");
+    else {
+      put(x, before, y > before ? "╮" : "╯");
+      put(x, y, y > before ? "╰" : "╭");
+    }
     before = y;
   });
 }
