@@ -48,7 +48,12 @@ export const BROWSER_VARIABLES = ["EIGENSTEP_BROWSER", "PUPPETEER_EXECUTABLE_PAT
  * @returns {{ path: string, source: string }[]} `source` says where it was found, for people
  */
 export function findBrowsers(machine = thisMachine()) {
-  const found = [...fromEnvironment(machine), ...fromPuppeteerCache(machine), ...fromUsualPlaces(machine), ...fromPath(machine)];
+  const found = [
+    ...fromEnvironment(machine),
+    ...fromPuppeteerCache(machine),
+    ...fromUsualPlaces(machine),
+    ...fromPath(machine),
+  ];
   const seen = new Set();
   return found.filter(({ path }) => machine.isExecutable(path) && !seen.has(path) && seen.add(path));
 }
@@ -81,7 +86,10 @@ function fromPuppeteerCache({ platform, env, home, list }) {
     .sort((a, b) => b.localeCompare(a, "en", { numeric: true }))
     .flatMap((version) =>
       list(joinPath(cache, "chrome", version)).flatMap((folder) =>
-        binaries.map((binary) => ({ path: joinPath(cache, "chrome", version, folder, binary), source: "puppeteer's cache" })),
+        binaries.map((binary) => ({
+          path: joinPath(cache, "chrome", version, folder, binary),
+          source: "puppeteer's cache",
+        })),
       ),
     );
 }
@@ -99,15 +107,29 @@ function usualPlaces(platform, env, home) {
   }
   if (platform === "win32") {
     const roots = [env.PROGRAMFILES, env["PROGRAMFILES(X86)"], env.LOCALAPPDATA].filter(Boolean);
-    const programs = ["Google\\Chrome\\Application\\chrome.exe", "Chromium\\Application\\chrome.exe", "Microsoft\\Edge\\Application\\msedge.exe"];
+    const programs = [
+      "Google\\Chrome\\Application\\chrome.exe",
+      "Chromium\\Application\\chrome.exe",
+      "Microsoft\\Edge\\Application\\msedge.exe",
+    ];
     return programs.flatMap((program) => roots.map((root) => win32.join(root, program)));
   }
-  return ["/opt/google/chrome/chrome", "/usr/bin/google-chrome-stable", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/snap/bin/chromium", "/usr/bin/microsoft-edge"];
+  return [
+    "/opt/google/chrome/chrome",
+    "/usr/bin/google-chrome-stable",
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/snap/bin/chromium",
+    "/usr/bin/microsoft-edge",
+  ];
 }
 
 function fromPath({ platform, env }) {
   const { join: joinPath } = platform === "win32" ? win32 : posix;
-  const names = platform === "win32" ? ["chrome.exe", "msedge.exe"] : ["google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "microsoft-edge"];
+  const names =
+    platform === "win32"
+      ? ["chrome.exe", "msedge.exe"]
+      : ["google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "microsoft-edge"];
   const separator = platform === process.platform ? delimiter : platform === "win32" ? ";" : ":";
   return (env.PATH ?? "")
     .split(separator)

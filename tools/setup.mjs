@@ -25,7 +25,11 @@ try {
 function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major > 20 || (major === 20 && minor >= 19)) return;
-  throw new Problem("SETUP-NODE", `Node ${process.versions.node} is too old; eigenstep needs 20.19 or newer`, "Install a newer Node from https://nodejs.org.");
+  throw new Problem(
+    "SETUP-NODE",
+    `Node ${process.versions.node} is too old; eigenstep needs 20.19 or newer`,
+    "Install a newer Node from https://nodejs.org.",
+  );
 }
 
 /** `npm ci` unless everything of the lock file is installed in the version it names. */
@@ -54,7 +58,8 @@ function packagesMatch() {
     const installed = JSON.parse(readFileSync(join(root, "node_modules", ".package-lock.json"), "utf8")).packages;
     // Optional packages are for other platforms.
     return Object.entries(wanted).every(
-      ([path, { version, optional }]) => path === "" || optional || (installed[path]?.version === version && existsSync(join(root, path))),
+      ([path, { version, optional }]) =>
+        path === "" || optional || (installed[path]?.version === version && existsSync(join(root, path))),
     );
   } catch {
     return false;

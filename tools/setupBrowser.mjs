@@ -15,11 +15,16 @@ export async function setupBrowser(known) {
   const machine = thisMachine();
   const broken = brokenChoice(machine);
   if (broken) {
-    throw new Problem("SETUP-BROWSER-PATH", `${broken.variable} names ${broken.path}, which is not an executable file`, `Correct or unset ${broken.variable}.`);
+    throw new Problem(
+      "SETUP-BROWSER-PATH",
+      `${broken.variable} names ${broken.path}, which is not an executable file`,
+      `Correct or unset ${broken.variable}.`,
+    );
   }
   const candidates = findBrowsers(machine);
   // What was found and tried before is not tried again, unless the environment now names another.
-  if (candidates.some(({ path }) => path === known.browser) && !isNamed(candidates[0], machine)) return describe(known.browser);
+  if (candidates.some(({ path }) => path === known.browser) && !isNamed(candidates[0], machine))
+    return describe(known.browser);
   const tried = [];
   for (const { path } of candidates) {
     const fault = await startFault(path);

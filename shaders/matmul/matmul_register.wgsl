@@ -47,40 +47,21 @@ fn b_scalar(at: u32) -> f32 {
 }
 
 // Four consecutive elements.
-fn a_run(at: u32) -> vec4<f32> {
-  if (A_ALIGNED) {
-    return a[at >> 2u];
-  }
-  return vec4<f32>(a_scalar(at), a_scalar(at + 1u), a_scalar(at + 2u), a_scalar(at + 3u));
-}
-
 fn b_run(at: u32) -> vec4<f32> {
   if (B_ALIGNED) {
     return b[at >> 2u];
+  } else {
+    return vec4<f32>(b_scalar(at), b_scalar(at + 1u), b_scalar(at + 2u), b_scalar(at + 3u));
   }
-  return vec4<f32>(b_scalar(at), b_scalar(at + 1u), b_scalar(at + 2u), b_scalar(at + 3u));
 }
 
-// Entries of row `row` of op(A) for k, k+1, k+2, k+3. TRANSPOSE_A strides through memory; see the grouped load below.
-fn a_row(base: u32, row: u32, k: u32) -> vec4<f32> {
-  if (TRANSPOSE_A) {
-    let at = base + k * params.lda + row;
-    return vec4<f32>(a_scalar(at), a_scalar(at + params.lda), a_scalar(at + 2u * params.lda), a_scalar(at + 3u * params.lda));
-  }
-  return a_run(base + row * params.lda + k);
-}
-
-// Row k of op(B), columns n .. n+3 clamped to the matrix.
-fn b_row(base: u32, k: u32, n: vec4<u32>) -> vec4<f32> {
-  if (TRANSPOSE_B) {
-    let at = vec4<u32>(base + k) + n * params.ldb;
-    return vec4<f32>(b_scalar(at.x), b_scalar(at.y), b_scalar(at.z), b_scalar(at.w));
-  }
-  let row = base + k * params.ldb;
+// Four columns of one row of an untransposed B. Where N is a multiple of 4 they are consecutive, or all beyond the edge and not stored.
+fn b_row(columns: vec4<u32>) -> vec4<f32> {
   if (B_ALIGNED) {
-    return b[(row + n.x) >> 2u];
+    return b[columns.x >> 2u];
+  } else {
+    return vec4<f32>(b_scalar(columns.x), b_scalar(columns.y), b_scalar(columns.z), b_scalar(columns.w));
   }
-  return vec4<f32>(b_scalar(row + n.x), b_scalar(row + n.y), b_scalar(row + n.z), b_scalar(row + n.w));
 }
 
 @compute @workgroup_size(WG_X, WG_Y)
@@ -92,18 +73,30 @@ fn matmul_register(@builtin(global_invocation_id) id: vec3<u32>) {
   }
   let a_base = params.a_offset + id.z * params.a_batch_stride;
   let b_base = params.b_offset + id.z * params.b_batch_stride;
-  let last_row = params.m - 1u;
-  let last_column = params.n - 1u;
+
+  // First element of each row of op(A) and each column of op(B) at k = 0, and what one k adds to it. Rows and columns beyond the edge
+  // repeat the last one and are not stored.
+  let a_step = select(1u, params.lda, TRANSPOSE_A);
+  let b_step = select(params.ldb, 1u, TRANSPOSE_B);
+  var a_start: array<u32, ROWS>;
+  for (var r = 0u; r < ROWS; r++) { //#unroll
+    a_start[r] = a_base + min(row0 + r, params.m - 1u) * select(params.lda, 1u, TRANSPOSE_A);
+  }
+  var b_start: array<u32, 4u * QUADS>;
+  for (var j = 0u; j < 4u * QUADS; j++) { //#unroll
+    b_start[j] = b_base + min(column0 + j, params.n - 1u) * select(1u, params.ldb, TRANSPOSE_B);
+  }
 
   var acc: array<vec4<f32>, ROWS * QUADS>;
   let whole = params.k & 0xfffffffcu;
   for (var k = 0u; k < whole; k += 4u) {
-    // Rows of op(A) for four values of k; rows beyond the edge repeat the last and are not stored.
+    // Entries of the rows of op(A) for four values of k.
     var a_rows: array<vec4<f32>, ROWS>;
+    let a_k = k * a_step;
     if (TRANSPOSE_A && A_ALIGNED) {
       for (var g = 0u; g < ROWS / 4u; g++) { //#unroll
-        // M is a multiple of 4 here, so a group of four rows lies inside or outside as a whole.
-        let at = a_base + k * params.lda + min(row0 + g * 4u, params.m - 4u);
+        // M is a multiple of 4 here, so a group of four rows lies inside or outside as a whole; outside it repeats the last group.
+        let at = min(a_start[g * 4u], a_base + params.m - 4u) + a_k;
         let k0 = a[at >> 2u];
         let k1 = a[(at + params.lda) >> 2u];
         let k2 = a[(at + 2u * params.lda) >> 2u];
@@ -115,29 +108,36 @@ fn matmul_register(@builtin(global_invocation_id) id: vec3<u32>) {
       }
     } else {
       for (var r = 0u; r < ROWS; r++) { //#unroll
-        a_rows[r] = a_row(a_base, min(row0 + r, last_row), k);
+        let at = a_start[r] + a_k;
+        if (A_ALIGNED) {
+          a_rows[r] = a[at >> 2u];
+        } else {
+          a_rows[r] = vec4<f32>(a_scalar(at), a_scalar(at + a_step), a_scalar(at + 2u * a_step), a_scalar(at + 3u * a_step));
+        }
       }
     }
+    let b_k = k * b_step;
     for (var q = 0u; q < QUADS; q++) { //#unroll
-      let n = min(vec4<u32>(column0 + q * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last_column));
+      // Rows k … k + 3 of op(B), four columns each.
       var b0: vec4<f32>;
       var b1: vec4<f32>;
       var b2: vec4<f32>;
       var b3: vec4<f32>;
       if (TRANSPOSE_B) {
-        let n0 = b_run(b_base + n.x * params.ldb + k);
-        let n1 = b_run(b_base + n.y * params.ldb + k);
-        let n2 = b_run(b_base + n.z * params.ldb + k);
-        let n3 = b_run(b_base + n.w * params.ldb + k);
+        let n0 = b_run(b_start[q * 4u] + b_k);
+        let n1 = b_run(b_start[q * 4u + 1u] + b_k);
+        let n2 = b_run(b_start[q * 4u + 2u] + b_k);
+        let n3 = b_run(b_start[q * 4u + 3u] + b_k);
         b0 = vec4<f32>(n0.x, n1.x, n2.x, n3.x);
         b1 = vec4<f32>(n0.y, n1.y, n2.y, n3.y);
         b2 = vec4<f32>(n0.z, n1.z, n2.z, n3.z);
         b3 = vec4<f32>(n0.w, n1.w, n2.w, n3.w);
       } else {
-        b0 = b_row(b_base, k, n);
-        b1 = b_row(b_base, k + 1u, n);
-        b2 = b_row(b_base, k + 2u, n);
-        b3 = b_row(b_base, k + 3u, n);
+        let columns = vec4<u32>(b_start[q * 4u], b_start[q * 4u + 1u], b_start[q * 4u + 2u], b_start[q * 4u + 3u]) + vec4<u32>(b_k);
+        b0 = b_row(columns);
+        b1 = b_row(columns + vec4<u32>(params.ldb));
+        b2 = b_row(columns + vec4<u32>(2u * params.ldb));
+        b3 = b_row(columns + vec4<u32>(3u * params.ldb));
       }
       for (var r = 0u; r < ROWS; r++) { //#unroll
         acc[r * QUADS + q] += a_rows[r].x * b0;
@@ -149,11 +149,14 @@ fn matmul_register(@builtin(global_invocation_id) id: vec3<u32>) {
   }
   for (var k = whole; k < params.k; k++) {
     for (var q = 0u; q < QUADS; q++) { //#unroll
-      let n = min(vec4<u32>(column0 + q * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last_column));
-      let b_k = b_row(b_base, k, n);
+      let b_k = vec4<f32>(
+        b_scalar(b_start[q * 4u] + k * b_step),
+        b_scalar(b_start[q * 4u + 1u] + k * b_step),
+        b_scalar(b_start[q * 4u + 2u] + k * b_step),
+        b_scalar(b_start[q * 4u + 3u] + k * b_step),
+      );
       for (var r = 0u; r < ROWS; r++) { //#unroll
-        let row = min(row0 + r, last_row);
-        acc[r * QUADS + q] += a_scalar(a_base + select(row * params.lda + k, k * params.lda + row, TRANSPOSE_A)) * b_k;
+        acc[r * QUADS + q] += a_scalar(a_start[r] + k * a_step) * b_k;
       }
     }
   }

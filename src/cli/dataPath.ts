@@ -1,4 +1,5 @@
 /** Which folder a run reads its images from. */
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { EngineError } from "../errors.ts";
 import type { RunConfig } from "../experiments/contract.ts";
@@ -8,8 +9,7 @@ import { nodeFolder } from "./nodeFiles.ts";
 /**
  * `--data`, or the embedded MNIST files; undefined for synthetic data.
  *
- * @throws EngineError CONFIG-DATA (the data set needs --data, or has no use for it), DATA-NOT-FOUND and DATA-UNREADABLE (no such folder),
- *         DATA-MNIST-PACKAGE
+ * @throws EngineError CONFIG-DATA (the data set needs --data, or has no use for it), DATA-FOLDER, DATA-UNREADABLE, DATA-MNIST-PACKAGE
  */
 export async function dataPathFor(
   config: RunConfig,
@@ -37,6 +37,16 @@ export async function dataPathFor(
     });
   }
   const path = resolve(context.cwd, given);
+  const info = await stat(path).catch(() => undefined);
+  if (!info?.isDirectory()) {
+    throw new EngineError({
+      code: "DATA-FOLDER",
+      message: info ? `--data ${path} is a file, not a folder` : `The data folder ${path} does not exist`,
+      fix: "Give the folder that holds the data set's files with --data DIR.",
+      where: "--data",
+    });
+  }
+  // Fails with the reason when the folder cannot be read.
   await nodeFolder(path).list();
   return path;
 }

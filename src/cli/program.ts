@@ -53,7 +53,9 @@ export async function runCommand(args: readonly string[], context: CommandContex
 
 function createProgram(context: CommandContext, done: (code: number) => void): Command {
   const program = new Command("eigenstep")
-    .description("Trains self-supervised encoders on the GPU and shows embeddings being learned one eigenvalue at a time.")
+    .description(
+      "Trains self-supervised encoders on the GPU and shows embeddings being learned one eigenvalue at a time.",
+    )
     .version(context.version)
     .exitOverride()
     .configureOutput({
@@ -127,10 +129,16 @@ function saveList(text: string): readonly SaveItem[] {
 function usageError(error: CommanderError, args: readonly string[]): EngineError {
   const verb = args.find((arg) => !arg.startsWith("-"));
   const isHelp = error.code === "commander.help";
-  const [first = "", ...rest] = error.message.replace(/^error: /, "").trim().split("\n");
+  const [first = "", ...rest] = error.message
+    .replace(/^error: /, "")
+    .trim()
+    .split("\n");
   return new EngineError({
     code: "CLI-USAGE",
     message: isHelp ? "No verb was given; there are train, plan and info" : first,
-    fix: [...rest.map((line) => line.replace(/[()]/g, "")), `See eigenstep ${verb && !isHelp && error.code !== "commander.unknownCommand" ? `${verb} ` : ""}--help.`].join(" "),
+    fix: [
+      ...rest.map((line) => line.replace(/[()]/g, "")),
+      `See eigenstep ${verb && !isHelp && error.code !== "commander.unknownCommand" ? `${verb} ` : ""}--help.`,
+    ].join(" "),
   });
 }

@@ -124,7 +124,13 @@ function barProgress(output: Output, clock: () => number): Progress {
         },
         Presets.shades_classic,
       );
-      bar.start(header.config.steps, 0, { rate: "-", left: "-", loss: "-", learned: 0, of: header.config.model.outputs });
+      bar.start(header.config.steps, 0, {
+        rate: "-",
+        left: "-",
+        loss: "-",
+        learned: 0,
+        of: header.config.model.outputs,
+      });
     },
     record(record) {
       if (bar && pace) bar.update(record.step, pace.at(record));

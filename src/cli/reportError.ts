@@ -3,7 +3,8 @@ import { type EngineError, isEngineError } from "../errors.ts";
 
 /** Both lines, with a final line break. Anything that is no EngineError is a defect of ours and says so. */
 export function errorText(error: unknown, isDebug = false): string {
-  if (isEngineError(error)) return `error ${error.code}: ${plain(error)}\nfix: ${error.fix}\n${isDebug ? trace(error) : ""}`;
+  if (isEngineError(error))
+    return `error ${error.code}: ${plain(error)}\nfix: ${error.fix}\n${isDebug ? trace(error) : ""}`;
   const message = error instanceof Error ? error.message : String(error);
   return (
     `error CLI-DEFECT: ${oneLine(message)}\n` +

@@ -2,7 +2,20 @@
  * The folder a run leaves behind. Nothing exists before `begin`; from then on every file is whole at any moment: `metrics.jsonl` grows by
  * complete lines, everything else is written aside and renamed.
  */
-import { access, constants, mkdir, mkdtemp, open, readdir, rename, rm, rmdir, stat, truncate, writeFile } from "node:fs/promises";
+import {
+  access,
+  constants,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { EngineError } from "../errors.ts";
 import type { MetricsRecord, RunConfig } from "../experiments/contract.ts";

@@ -19,7 +19,7 @@ export {
   readNpy,
   toFloat32,
 } from "./npy.ts";
-export { CounterRandom, MAX_SEED, RandomStream, threefry2x32, uniform01, uniform01F32 } from "./random.ts";
+export { CounterRandom, MAX_SEED, RandomStream, threefry2x32, uniform01 } from "./random.ts";
 export {
   type GaussianPairs,
   type GaussianPairsOptions,

@@ -57,20 +57,10 @@ export function threefry2x32(key0: number, key1: number, counter0: number, count
 }
 
 /**
- * Maps a u32 to (0, 1): `((bits >>> 8) + ½)·2⁻²⁴`, exact in float64, never 0 or 1, mean exactly ½.
- *
- * Not reproducible in float32: `k + ½` needs 25 bits when k ≥ 2²³, so an f32 kernel rounds half of the values, and the
- * largest becomes 1. A kernel that must agree with the CPU bit for bit uses `uniform01F32`.
+ * Maps a u32 to (0, 1): `((bits >>> 9) + ½)·2⁻²³`, never 0 or 1, mean exactly ½, and every operation exact in float32 too: this is the
+ * `uniform01` of shaders/lib/random.wgsl, bit for bit. (With 24 bits, k + ½ would need 25, and f32 would round the largest to 1.)
  */
 export function uniform01(bits: number): number {
-  return ((bits >>> 8) + 0.5) * 2 ** -24;
-}
-
-/**
- * Maps a u32 to (0, 1) with every operation exact in float32 too: `((bits >>> 9) + ½)·2⁻²³`.
- * This is the `uniform01` of shaders/lib/random.wgsl, bit for bit.
- */
-export function uniform01F32(bits: number): number {
   return ((bits >>> 9) + 0.5) * 2 ** -23;
 }
 
@@ -109,7 +99,7 @@ export class CounterRandom {
 
   /**
    * Standard normal number `i`, by Box–Muller in float64: the even index takes the cosine, the odd one the sine.
-   * |normal| ≤ √(2·25·ln 2) ≈ 5.89, since the smallest uniform is 2⁻²⁵.
+   * |normal| ≤ √(2·24·ln 2) ≈ 5.77, since the smallest uniform is 2⁻²⁴.
    */
   normal(i: number): number {
     const [first, second] = this.#pair(i);

@@ -143,9 +143,9 @@ interface Alignment {
 }
 
 /**
- * The default table (docs/kernels.md): the workgroup family for products of at least 64 × 32 with K ≥ 64 where the target wants it,
- * the register family otherwise. Register tiles are as tall as wastes no more than a quarter of their rows; software adapters
- * take small workgroups, which they schedule with less overhead.
+ * The default table (docs/kernels.md). GPUs: the workgroup family for products of at least 64 × 32 with K ≥ 64, else register tiles of
+ * 8 × 4, small enough for many waves. Software adapters: register tiles as large as the product fills, since there a load costs about
+ * as much as eight multiply-adds, in small workgroups, which they schedule with less overhead.
  */
 export function chooseMatmul(
   { m, n, k }: MatmulShape,
@@ -158,21 +158,25 @@ export function chooseMatmul(
     return { kernel: matmulWorkgroup, knobs: { ROWS: tall ? 8 : 4 } };
   }
   const aVector = aAligned && (!transposeA || m % 4 === 0);
-  const heights = transposeA && aVector ? [8, 4] : [8, 6, 5, 4];
-  const waste = (rows: number): number => (ceilDiv(m, rows) * rows - m) / m;
-  const rows = heights.find((height) => waste(height) <= 0.25) ?? 4;
-  const quads = n % 8 === 0 && n >= 64 ? 2 : 1;
-  const wide = ceilDiv(n, 4 * quads);
-  const workgroupX = Math.min(8, 2 ** Math.ceil(Math.log2(wide)));
+  const heights = aVector && transposeA ? [8, 4] : target.isSoftware ? [8, 10, 6, 5, 4] : [8, 5, 4];
+  const rows = leastWaste(m, heights);
+  const quads = target.isSoftware ? (n <= 12 ? ceilDiv(n, 4) : leastWaste(n, [8, 4]) / 4) : 1;
+  const workgroupX = Math.min(8, 2 ** Math.ceil(Math.log2(ceilDiv(n, 4 * quads))));
   return {
     kernel: matmulRegister,
     knobs: {
       ROWS: rows,
       QUADS: quads,
       WG_X: workgroupX,
-      WG_Y: (target.isSoftware ? 16 : 64) / workgroupX,
+      WG_Y: (target.isSoftware ? 8 : 64) / workgroupX,
       A_ALIGNED: aVector,
       B_ALIGNED: bAligned,
     },
   };
+}
+
+/** The candidate that leaves the least of its last tile empty; the earlier one of equals. */
+function leastWaste(extent: number, candidates: readonly number[]): number {
+  const padded = (size: number): number => ceilDiv(extent, size) * size;
+  return candidates.reduce((best, size) => (padded(size) < padded(best) ? size : best));
 }

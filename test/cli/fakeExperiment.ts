@@ -9,6 +9,7 @@ import type {
   RunExperiment,
   RunResult,
 } from "../../src/experiments/contract.ts";
+import type { PlanDocument } from "../../src/experiments/describePlan.ts";
 
 const base: LinearConfig = {
   preset: "fake",
@@ -40,7 +41,6 @@ export const presets: Readonly<Record<string, RunConfig>> = {
   "fake-diverging": { ...base, preset: "fake-diverging" },
   "fake-throwing": { ...base, preset: "fake-throwing" },
   "fake-failing-late": { ...base, preset: "fake-failing-late" },
-  "fake-stalling": { ...base, preset: "fake-stalling" },
 };
 
 const gammas = [1, 0.5, 0.25, 0.125];
@@ -77,7 +77,7 @@ export const runExperiment: RunExperiment = async (engine, request, sink, signal
     if (config.preset === "fake-diverging" && step === 7) last = { ...last, loss: Number.NaN };
     await sink.records([last]);
     if (failsLate && step === 20) throw new Error("failed on purpose");
-    if (config.preset === "fake-slow" || config.preset === "fake-stalling") await pause(2);
+    if (config.preset === "fake-slow") await pause(2);
     if (Number.isNaN(last.loss)) stopped = { reason: "diverged", step };
     else if (signal.aborted && step < config.steps) stopped = { reason: "interrupted", step };
     if (stopped) break;
@@ -106,15 +106,19 @@ export const runExperiment: RunExperiment = async (engine, request, sink, signal
   };
 };
 
-export async function describePlan() {
+export type { PlanDocument };
+
+export async function describePlan(): Promise<PlanDocument> {
   return {
     dispatches: 1,
+    dispatchesWithoutSpectrum: 1,
     flops: 2e6,
     bytesRead: 4096,
     bytesWritten: 1024,
     peakBytes: 8192,
     slots: 2,
-    nodes: [{ name: "embed", kernel: "matmul_register", grid: [1, 2, 1], flops: 2e6 }],
+    persistent: [],
+    nodes: [],
   };
 }
 

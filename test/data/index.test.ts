@@ -41,7 +41,6 @@ describe("src/data", () => {
       "threefry2x32",
       "toFloat32",
       "uniform01",
-      "uniform01F32",
     ]);
   });
 });

@@ -82,14 +82,15 @@ function withSpectrum(spectrum: readonly number[], seed: number): Float32Array {
   return symmetric(n, (i, j) => spectrum.reduce((sum, value, k) => sum + value * q[k]![i]! * q[k]![j]!, 0));
 }
 
-const worst = { values: 0, residual: 0, orthogonality: 0, sweeps: 0 };
-
 /**
- * Jacobi's backward error has no useful a-priori constant (Golub & Van Loan §8.5), so the constants are measured and asserted:
+ * Jacobi's backward error has no useful a-priori constant (Golub & Van Loan §8.5), so the constants are measured here (SwiftShader)
+ * and asserted:
  *
- *   max|λ̂ − λ| ≤ c·√n·u·max|λ|          c = 4; largest seen 0.00
- *   ‖AV − V·diag(λ̂)‖_F ≤ c·n·u·‖A‖_F    c = 8; largest seen 0.00
- *   ‖VᵀV − I‖_F ≤ c·n·u                  c = 8; largest seen 0.00
+ *   max|λ̂ − λ| ≤ 4·√n·u·max|λ|            largest seen 2.54 (n = 5)
+ *   ‖AV − V·diag(λ̂)‖_F ≤ 2·n·u·‖A‖_F      largest seen 0.94 (n = 5)
+ *   ‖VᵀV − I‖_F ≤ 4·n·u                    largest seen 1.77 (Hilbert, n = 21)
+ *
+ * Sweeps: at most 13 seen (n = 33, spectrum over ten decades), of 20 allowed.
  */
 function verify(a: Float32Array, n: number, result: Result): void {
   expect(result.flags).toBe(0);
@@ -102,14 +103,9 @@ function verify(a: Float32Array, n: number, result: Result): void {
   const error = Math.max(...errors) / (Math.sqrt(n) * U * largest);
   const residual = residualNorm(a, n, result) / (n * U * norm);
   const orthogonality = orthogonalityError(result.vectors, n) / (n * U);
-  worst.values = Math.max(worst.values, error);
-  worst.residual = Math.max(worst.residual, residual);
-  worst.orthogonality = Math.max(worst.orthogonality, orthogonality);
-  worst.sweeps = Math.max(worst.sweeps, result.sweeps);
-  console.log(n, result.sweeps, error.toFixed(2), residual.toFixed(2), orthogonality.toFixed(2));
   expect(error).toBeLessThanOrEqual(4);
-  expect(residual).toBeLessThanOrEqual(8);
-  expect(orthogonality).toBeLessThanOrEqual(8);
+  expect(residual).toBeLessThanOrEqual(2);
+  expect(orthogonality).toBeLessThanOrEqual(4);
 }
 
 const SIZES = [1, 2, 3, 4, 5, 8, 10, 17, 31, 32, 33, 48, 63, 64];
@@ -265,5 +261,4 @@ describe("jacobi_eigh", () => {
       verify(a, 4, results[g]!);
     });
   });
-  it("prints", () => console.log("WORST", worst));
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { elementwiseBinary, elementwiseUnary } from "../../src/kernels/library.ts";
+import { copyRange, elementwiseBinary, elementwiseUnary } from "../../src/kernels/library.ts";
 import * as oracle from "../oracle/elementwise.ts";
 import { useEngine } from "../support/device.ts";
 import { gamma } from "../support/matchers.ts";
@@ -159,4 +159,31 @@ describe("elementwise_binary", () => {
     const b = Float32Array.from({ length: rows }, (_, i) => i + 1);
     await check(a, b, "multiply", "column", columns, { WG: 1, QUADS: 1 });
   });
+});
+
+describe("copy_range", () => {
+  const check = async (count: number, xOffset: number, yOffset: number, WG: number) => {
+    const x = Float32Array.from({ length: xOffset + count + 3 }, (_, i) => i + 0.5);
+    const y = unwritten(yOffset + count + 3);
+    const copied = await runF32(engine(), copyRange, {
+      buffers: { x, y },
+      params: { count, x_offset: xOffset, y_offset: yOffset },
+      knobs: { WG },
+    });
+    expect(copied).toEqual(Float32Array.from(oracle.copyRange(x, y, { count, xOffset, yOffset })));
+  };
+  // A workgroup of 16 copies 64 elements.
+  for (const count of [1, 7, 63, 64, 65, 129]) {
+    it(`${count} elements, between any positions`, async () => {
+      for (const [from, to] of [
+        [0, 0],
+        [3, 0],
+        [0, 5],
+        [13, 2],
+      ] as const)
+        await check(count, from, to, 16);
+      await check(count, 1, 2, 64);
+    });
+  }
+  it("more than 65,535 workgroups fold into y", () => check(4 * 65_535 + 9, 3, 1, 1));
 });

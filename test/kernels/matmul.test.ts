@@ -196,8 +196,7 @@ function run(
 
 /**
  * K products, K − 1 additions to the first (exactly added to zero), then scale, bias and addend: at most K + 3 roundings on any term:
- * γ_{K+3} times the same product of absolute values. Elements that are not the product's keep their bits (bound zero there: the
- * reference and the buffer agree on −12345, which a factor of its magnitude must not excuse).
+ * γ_{K+3} times the same product of absolute values. Elements around the product must keep their −12345: their bound is zero.
  */
 async function check(family: Family, options: Case): Promise<void> {
   const prepared = prepare(options);

@@ -49,3 +49,14 @@ export function elementwiseBinary(
   }
   return y;
 }
+
+/** A copy of y with y[yOffset + i] = x[xOffset + i] for i below count. */
+export function copyRange(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  { count, xOffset, yOffset }: { count: number; xOffset: number; yOffset: number },
+): Float64Array {
+  const out = Float64Array.from(y);
+  for (let i = 0; i < count; i++) out[yOffset + i] = x[xOffset + i]!;
+  return out;
+}

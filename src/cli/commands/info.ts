@@ -21,11 +21,18 @@ export async function info(options: InfoOptions, context: CommandContext): Promi
   const outcomes: [RuntimeName, Outcome][] = [];
   for (const name of names) {
     outcomes.push([name, await inspect(name, options, context)]);
-    if (!options.json) for (const line of lines(...(outcomes.at(-1) as [RuntimeName, Outcome]))) context.stdout.write(`${line}\n`);
+    if (!options.json)
+      for (const line of lines(...(outcomes.at(-1) as [RuntimeName, Outcome]))) context.stdout.write(`${line}\n`);
   }
-  const system = { version: context.version, node: process.versions.node, platform: `${process.platform} ${process.arch}` };
+  const system = {
+    version: context.version,
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+  };
   if (options.json) {
-    const runtimes = Object.fromEntries(outcomes.map(([name, outcome]) => [name, "info" in outcome ? outcome.info : outcome]));
+    const runtimes = Object.fromEntries(
+      outcomes.map(([name, outcome]) => [name, "info" in outcome ? outcome.info : outcome]),
+    );
     context.stdout.write(`${JSON.stringify({ ...system, runtimes })}\n`);
   } else {
     context.stdout.write(`eigenstep ${system.version}, Node ${system.node}, ${system.platform}\n`);
@@ -36,7 +43,7 @@ export async function info(options: InfoOptions, context: CommandContext): Promi
 
 async function inspect(name: RuntimeName, options: InfoOptions, context: CommandContext): Promise<Outcome> {
   try {
-    return { info: await context.openRuntime({ name, browserPath: options.browser }).info() };
+    return { info: await context.openRuntime({ name, browserPath: options.browser }).info(context.signal) };
   } catch (error) {
     if (!isEngineError(error)) throw error;
     return { error: error.toJSON() };
@@ -45,7 +52,12 @@ async function inspect(name: RuntimeName, options: InfoOptions, context: Command
 
 function lines(name: RuntimeName, outcome: Outcome): string[] {
   if ("error" in outcome) {
-    return [`runtime ${name}: not available`, `  ${outcome.error.code}: ${outcome.error.message}`, `  fix: ${outcome.error.fix}`, ""];
+    return [
+      `runtime ${name}: not available`,
+      `  ${outcome.error.code}: ${outcome.error.message}`,
+      `  fix: ${outcome.error.fix}`,
+      "",
+    ];
   }
   const { adapter, host, selfCheck } = outcome.info;
   const { limits } = adapter;

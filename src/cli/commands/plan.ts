@@ -13,7 +13,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
   const config = await resolveConfig(options, context.presets, context.cwd);
   const dataPath = await dataPathFor(config, options.data, context);
   const runtime = context.openRuntime({ name: options.runtime, browserPath: options.browser });
-  const document = await runtime.plan({ config, save: [], dataPath });
+  const document = await runtime.plan({ config, save: [], dataPath }, context.signal);
   context.stdout.write(options.json ? `${JSON.stringify(document)}\n` : planReport(document));
   return EXIT.ok;
 }

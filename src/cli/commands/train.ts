@@ -43,7 +43,11 @@ export async function train(options: TrainOptions, context: CommandContext): Pro
   progress.phase(runtime.name === "chrome" ? "starting the browser" : "starting Dawn");
   let result: RunResult;
   try {
-    result = await runtime.train({ config, save: options.save, dataPath }, recordingSink(folder, progress, curve), context.signal);
+    result = await runtime.train(
+      { config, save: options.save, dataPath },
+      recordingSink(folder, progress, curve),
+      context.signal,
+    );
   } catch (error) {
     progress.end();
     return failed(error, folder, context);
@@ -54,7 +58,7 @@ export async function train(options: TrainOptions, context: CommandContext): Pro
   await folder.summary(document);
   if (options.json) context.stdout.write(`${JSON.stringify(document)}\n`);
   else context.stdout.write(finalReport(result, curve, folder.path));
-  return announceStop(result, folder, context);
+  return announceStop(result, config.optimizer.learningRate, folder, context);
 }
 
 interface MutableCurve extends Curve {
@@ -82,15 +86,15 @@ function recordingSink(folder: RunFolder, progress: Progress, curve: MutableCurv
   };
 }
 
-function announceStop(result: RunResult, folder: RunFolder, context: CommandContext): number {
+function announceStop(result: RunResult, learningRate: number, folder: RunFolder, context: CommandContext): number {
   if (!result.stopped) return EXIT.ok;
   const { reason, step } = result.stopped;
   const error =
     reason === "diverged"
       ? new EngineError({
           code: "RUN-DIVERGED",
-          message: `The loss became NaN or infinite at step ${step}; the records before it are kept in ${folder.path}`,
-          fix: "Lower optimizer.learningRate, for example with --set optimizer.learningRate=0.001.",
+          message: `The loss became NaN or infinite at step ${step}; what was recorded is kept in ${folder.path}`,
+          fix: `Lower the learning rate, for example with --set optimizer.learningRate=${learningRate / 4}.`,
         })
       : interrupted(`The run was stopped at step ${step}; everything recorded is kept in ${folder.path}`);
   context.stderr.write(errorText(error));

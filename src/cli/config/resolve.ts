@@ -25,7 +25,9 @@ export async function resolveConfig(
   cwd: string,
 ): Promise<RunConfig> {
   const isFile = !Object.hasOwn(presets, choice.preset) && /[/\\]|\.json$/i.test(choice.preset);
-  let config: unknown = isFile ? await readConfigFile(resolve(cwd, choice.preset)) : presetNamed(choice.preset, presets);
+  let config: unknown = isFile
+    ? await readConfigFile(resolve(cwd, choice.preset))
+    : presetNamed(choice.preset, presets);
   // A file is checked before anything is set in it, so that its own faults are not blamed on --set.
   if (isFile) config = validateConfig(config, choice.preset);
   for (const assignment of choice.set) config = applySet(config as object, assignment);
@@ -69,7 +71,8 @@ function pathOf(issue: z.core.$ZodIssue | undefined): string {
 
 function valueAt(config: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(
-    (value, key) => (typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined),
+    (value, key) =>
+      typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
     config,
   );
 }

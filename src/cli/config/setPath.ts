@@ -37,7 +37,8 @@ function parseValue(text: string): Json {
 function replace(target: Json, keys: readonly string[], walked: readonly string[], value: Json): Json {
   const [key, ...rest] = keys;
   if (key === undefined) return checkedValue(target, walked.join("."), value);
-  if (!isObject(target) || !Object.hasOwn(target, key)) throw unknownPath(target, [...walked, key, ...rest], walked, key);
+  if (!isObject(target) || !Object.hasOwn(target, key))
+    throw unknownPath(target, [...walked, key, ...rest], walked, key);
   const inner = target[key] as Json;
   return { ...target, [key]: replace(inner, rest, [...walked, key], value) };
 }
@@ -69,7 +70,9 @@ function unknownPath(target: Json, path: readonly string[], walked: readonly str
   return new EngineError({
     code: "CONFIG-SET-KEY",
     message: `--set ${full}: ${place} has no key "${key}"; it has ${known.join(", ")}`,
-    fix: meant ? `Did you mean ${[...walked, meant, ...path.slice(walked.length + 1)].join(".")}?` : "Use one of these keys.",
+    fix: meant
+      ? `Did you mean ${[...walked, meant, ...path.slice(walked.length + 1)].join(".")}?`
+      : "Use one of these keys.",
     where: full,
     detail: { known },
   });

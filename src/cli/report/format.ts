@@ -31,16 +31,21 @@ export function formatDuration(seconds: number): string {
 export function formatBytes(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   const exponent = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  return `${Number((bytes / 1024 ** exponent).toPrecision(3))} ${units[exponent]}`;
+  const value = bytes / 1024 ** exponent;
+  return `${value < 1000 ? Number(value.toPrecision(3)) : Math.round(value)} ${units[exponent]}`;
 }
 
 /** Columns separated by two spaces; `left` names the columns aligned to the left, by index. */
 export function alignColumns(rows: readonly (readonly string[])[], left: readonly number[] = []): string[] {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+  }
   return rows.map((row) =>
     row
-      .map((cell, index) => (left.includes(index) ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0)))
+      .map((cell, index) =>
+        left.includes(index) ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0),
+      )
       .join("  ")
       .trimEnd(),
   );

@@ -1,27 +1,25 @@
-/** A compiled plan for people: totals, then one line per node. Shows whatever scalar fields the nodes have. */
+/** A compiled plan for people: totals, then one line per dispatch. */
 import type { PlanDocument } from "../experiment.ts";
 import { alignColumns, formatBytes, formatNumber } from "./format.ts";
 
 /** The whole text, with a final line break. */
 export function planReport(plan: PlanDocument): string {
   const totals = [
-    ["dispatches per step", String(plan.dispatches)],
+    ["dispatches per step", `${plan.dispatches} with spectrum, ${plan.dispatchesWithoutSpectrum} without`],
     ["FLOPs per step", formatNumber(plan.flops, 3)],
-    ["bytes read", formatBytes(plan.bytesRead)],
-    ["bytes written", formatBytes(plan.bytesWritten)],
-    ["buffers", String(plan.slots)],
+    ["bytes read, written", `${formatBytes(plan.bytesRead)}, ${formatBytes(plan.bytesWritten)}`],
+    ["slots", `${plan.slots}, and ${plan.persistent.length} persistent buffers`],
     ["peak GPU memory", formatBytes(plan.peakBytes)],
   ];
-  const nodes = plan.nodes.map((node) => node as unknown as Readonly<Record<string, unknown>>);
-  const columns = [...new Set(nodes.flatMap((node) => Object.keys(node).filter((key) => cell(node[key]) !== undefined)))];
-  const rows = nodes.map((node) => columns.map((column) => cell(node[column]) ?? ""));
-  const texts = columns.flatMap((column, index) => (nodes.some((node) => typeof node[column] === "string") ? [index] : []));
-  return `${[...alignColumns(totals, [0]), "", ...alignColumns([columns, ...rows], texts)].join("\n")}\n`;
-}
-
-function cell(value: unknown): string | undefined {
-  if (typeof value === "number") return Number.isInteger(value) ? String(value) : formatNumber(value);
-  if (typeof value === "string" || typeof value === "boolean") return String(value);
-  if (Array.isArray(value) && value.length <= 4 && value.every((item) => typeof item === "number")) return value.join("×");
-  return undefined;
+  const rows = plan.nodes.map((node) => [
+    node.node,
+    node.kernel,
+    node.grid.join("×"),
+    formatNumber(node.flops, 3),
+    formatBytes(node.bytesRead),
+    formatBytes(node.bytesWritten),
+    node.programs.join(", "),
+  ]);
+  const header = ["node", "kernel", "workgroups", "FLOPs", "read", "written", "in"];
+  return `${[...alignColumns(totals, [0, 1]), "", ...alignColumns([header, ...rows], [0, 1, 6])].join("\n")}\n`;
 }

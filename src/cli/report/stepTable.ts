@@ -52,6 +52,7 @@ export function stepTable(steps: StepTimes): string[] {
   });
   const header = ["mode", "eigenvalue of Γ", "gradient flow", "discrete", "measured", "error", ""];
   const legend = ["times in t = lr·step; error of measured against discrete"];
-  if (steps.admitted.includes(false)) legend.push("~ close to its neighbour: the theory's small-init limit does not bind this mode");
+  if (steps.admitted.includes(false))
+    legend.push("~ close to its neighbour: the theory's small-init limit does not bind this mode");
   return [...alignColumns([header, ...rows]), "", ...legend];
 }

@@ -97,7 +97,8 @@ export class Outbox implements RunSink {
           await this.#post(`file/${encodeURIComponent(parcel.file)}`, new Uint8Array(parcel.bytes));
         } else {
           await this.#post("messages", JSON.stringify(parcel.messages));
-          for (const message of parcel.messages) if (message.type === "records") this.#pendingRecords -= message.records.length;
+          for (const message of parcel.messages)
+            if (message.type === "records") this.#pendingRecords -= message.records.length;
         }
       }
     } catch (error) {

@@ -1,5 +1,5 @@
 /** Messages from the page to the command: plain JSON, in order. Files travel beside them as bytes, in the same order. */
-import { EngineError, type EngineErrorInit, isEngineError } from "../../errors.ts";
+import { type EngineErrorInit, isEngineError } from "../../errors.ts";
 import type { MetricsRecord, RunHeader } from "../../experiments/contract.ts";
 
 export type Message =
@@ -36,8 +36,4 @@ export function encodeError(error: unknown): EngineErrorInit {
     fix: "This is a defect in eigenstep; please report it with the output of `eigenstep info`.",
     detail: stack === undefined ? {} : { stack },
   };
-}
-
-export function decodeError(init: EngineErrorInit): EngineError {
-  return EngineError.fromJSON(init);
 }

@@ -25,7 +25,8 @@ export async function selfCheck(engine: Engine): Promise<SelfCheck> {
   }
   return {
     ok: wrong === 0,
-    message: wrong === 0 ? `matmul ${M}×${K}×${N} exact` : `matmul ${M}×${K}×${N}: ${wrong} of ${M * N} entries are wrong`,
+    message:
+      wrong === 0 ? `matmul ${M}×${K}×${N} exact` : `matmul ${M}×${K}×${N}: ${wrong} of ${M * N} entries are wrong`,
   };
 }
 

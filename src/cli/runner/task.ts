@@ -1,7 +1,8 @@
 /** What a runtime executes on its engine: the same function in a page and in Node. */
+
+import type { DataFolder } from "../../data/byteSource.ts";
 import { type AdapterDescription, adapterLine } from "../../device/adapter.ts";
 import type { Engine } from "../../device/engine.ts";
-import type { DataFolder } from "../../data/byteSource.ts";
 import type { RunConfig, RunRequest, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
 import { describePlan, type PlanDocument, runExperiment } from "../experiment.ts";
 import type { SelfCheck } from "../runtimes/runtime.ts";
@@ -9,7 +10,12 @@ import { selfCheck } from "./selfCheck.ts";
 
 /** Plain JSON. */
 export type Task =
-  | { readonly kind: "train" | "plan"; readonly config: RunConfig; readonly save: readonly SaveItem[]; readonly hasData: boolean }
+  | {
+      readonly kind: "train" | "plan";
+      readonly config: RunConfig;
+      readonly save: readonly SaveItem[];
+      readonly hasData: boolean;
+    }
   | { readonly kind: "info" };
 
 /** Result of each kind of task; plain JSON. */
@@ -27,13 +33,16 @@ export interface TaskSurroundings {
   readonly host: string;
 }
 
-/** @throws EngineError of the experiment */
-export async function executeTask<K extends Task["kind"]>(
+/**
+ * @returns the `TaskResults` entry of the task's kind
+ * @throws EngineError of the experiment
+ */
+export async function executeTask(
   engine: Engine,
-  task: Task & { readonly kind: K },
+  task: Task,
   surroundings: TaskSurroundings,
-): Promise<TaskResults[K]> {
-  return toPlainJson(await execute(engine, task, surroundings)) as TaskResults[K];
+): Promise<TaskResults[Task["kind"]]> {
+  return toPlainJson(await execute(engine, task, surroundings));
 }
 
 async function execute(engine: Engine, task: Task, surroundings: TaskSurroundings): Promise<TaskResults[Task["kind"]]> {

@@ -1,4 +1,4 @@
-/** One browser process with a profile of its own, closed and swept up whatever happens. */
+/** One browser process with a folder of its own for its profile, closed and swept up whatever happens. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,17 +19,17 @@ const CLOSE_MS = 5_000;
 /** @throws EngineError RUN-NO-PUPPETEER, RUN-BROWSER-START */
 export async function openBrowser(choice: BrowserChoice, flags: readonly string[]): Promise<BrowserSession> {
   const puppeteer = await loadPuppeteer();
-  const profile = mkdtempSync(join(tmpdir(), "eigenstep-chrome-"));
+  const folder = mkdtempSync(join(tmpdir(), "eigenstep-chrome-"));
   let browser: Browser | undefined;
   // The last resort, when the process ends without closing (a second Ctrl-C): nothing of ours stays behind.
   const onExit = () => {
     if (browser) killBrowser(browser);
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
   process.once("exit", onExit);
   const sweep = async () => {
     process.off("exit", onExit);
-    await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }).catch(() => {});
+    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }).catch(() => {});
   };
   try {
     browser = await puppeteer.launch({
@@ -37,7 +37,8 @@ export async function openBrowser(choice: BrowserChoice, flags: readonly string[
       headless: true,
       // A pipe rather than a debugging port: nobody else can attach, and the browser ends with this process.
       pipe: true,
-      userDataDir: profile,
+      userDataDir: join(folder, "profile"),
+      env: browserEnvironment(folder),
       timeout: LAUNCH_MS,
       protocolTimeout: 0,
       // The command handles signals itself and ends the run cleanly.
@@ -60,6 +61,14 @@ export async function openBrowser(choice: BrowserChoice, flags: readonly string[
       await sweep();
     },
   };
+}
+
+/**
+ * Lets a browser on Linux keep its other temporary files in our folder, too: it leaves them behind when it is killed. Among them is a
+ * socket, whose path may have 107 characters, 44 of them its own.
+ */
+function browserEnvironment(folder: string): NodeJS.ProcessEnv {
+  return process.platform === "linux" && folder.length <= 60 ? { ...process.env, TMPDIR: folder } : process.env;
 }
 
 async function loadPuppeteer(): Promise<typeof import("puppeteer").default> {
@@ -89,7 +98,8 @@ function killBrowser(browser: Browser): void {
 function launchFailure(choice: BrowserChoice, cause: unknown): EngineError {
   const text = cause instanceof Error ? cause.message : String(cause);
   const lines = text.split("\n").map((line) => line.trim());
-  const telling = lines.find((line) => /sandbox|shared librar|ERROR|FATAL/i.test(line)) ?? lines.find((line) => line !== "") ?? text;
+  const telling =
+    lines.find((line) => /sandbox|shared librar|ERROR|FATAL/i.test(line)) ?? lines.find((line) => line !== "") ?? text;
   return new EngineError({
     code: "RUN-BROWSER-START",
     message: `The browser ${choice.path} (${choice.source}) did not start: ${telling}`,

@@ -4,14 +4,14 @@ import { join } from "node:path";
 import type { Page } from "puppeteer";
 import { EngineError } from "../../errors.ts";
 import type { RunSink } from "../../experiments/contract.ts";
-import { decodeError, decodeRecord, type Message } from "../runner/protocol.ts";
+import { decodeRecord, type Message } from "../runner/protocol.ts";
 import type { Task, TaskResults } from "../runner/task.ts";
 import { browserFlagSets, thisSurroundings } from "./browserFlags.ts";
 import { type BrowserSession, openBrowser } from "./browserSession.ts";
 import { type BrowserChoice, chooseBrowser, type SetupRecord } from "./findBrowser.ts";
-import { startJobServer } from "./jobServer.ts";
-import { silentSink } from "./nodeRuntime.ts";
-import type { Job, Runtime } from "./runtime.ts";
+import { type JobServer, startJobServer } from "./jobServer.ts";
+import type { Runtime } from "./runtime.ts";
+import { taskRuntime } from "./taskRuntime.ts";
 
 export interface ChromeRuntimeOptions {
   readonly browserPath?: string | undefined;
@@ -24,12 +24,7 @@ export interface ChromeRuntimeOptions {
 const PAGE_START_MS = 60_000;
 
 export function createChromeRuntime(options: ChromeRuntimeOptions): Runtime {
-  const execute = async <K extends Task["kind"]>(
-    task: Task & { readonly kind: K },
-    sink: RunSink,
-    signal: AbortSignal,
-    dataPath?: string,
-  ): Promise<TaskResults[K]> => {
+  return taskRuntime("chrome", async (task, sink, signal, dataPath) => {
     const choice = chooseBrowser(options.browserPath, options.setup);
     if (!existsSync(join(options.pageRoot, "index.html"))) {
       throw new EngineError({
@@ -38,20 +33,12 @@ export function createChromeRuntime(options: ChromeRuntimeOptions): Runtime {
         fix: "Run `npm run build`.",
       });
     }
-    return (await runInPage({ task, sink, signal, dataPath, choice, pageRoot: options.pageRoot })) as TaskResults[K];
-  };
-  const task = <K extends "train" | "plan">(kind: K, job: Job) => ({
-    kind,
-    config: job.config,
-    save: job.save,
-    hasData: job.dataPath !== undefined,
+    const result = await runInPage({ task, sink, signal, dataPath, choice, pageRoot: options.pageRoot });
+    if (task.kind !== "info") return result;
+    const info = result as TaskResults["info"];
+    const name = /\b\w*(Chrome|Edg)\/[\d.]+/.exec(info.host)?.[0] ?? info.host;
+    return { ...info, host: `${name}, ${choice.path}` };
   });
-  return {
-    name: "chrome",
-    train: (job, sink, signal) => execute(task("train", job), sink, signal, job.dataPath),
-    plan: (job) => execute(task("plan", job), silentSink, new AbortController().signal, job.dataPath),
-    info: () => execute({ kind: "info" }, silentSink, new AbortController().signal),
-  };
 }
 
 interface PageRun {
@@ -77,13 +64,13 @@ async function runInPage(run: PageRun): Promise<unknown> {
       throw error;
     }
   };
-  const server = await startJobServer({
+  const server: JobServer = await startJobServer({
     pageRoot: run.pageRoot,
     task: run.task,
     dataPath: run.dataPath,
     onTaskFetched: () => clearTimeout(startTimer),
     onFile: (name, bytes) => refuse(() => run.sink.file(name, bytes)),
-    onMessage: (message) => refuse(() => deliver(message, run.sink, outcome)),
+    onMessage: (message) => refuse(() => deliver(message, run, outcome, server.dataUrl)),
   });
   let session: BrowserSession | undefined;
   let onAbort = () => {};
@@ -107,12 +94,22 @@ async function runInPage(run: PageRun): Promise<unknown> {
   }
 }
 
-async function deliver(message: Message, sink: RunSink, outcome: Deferred): Promise<void> {
+async function deliver(
+  message: Message,
+  { sink, dataPath }: PageRun,
+  outcome: Deferred,
+  dataUrl: string,
+): Promise<void> {
   if (message.type === "phase") sink.phase(message.text);
   else if (message.type === "begin") await sink.begin(message.header);
   else if (message.type === "records") await sink.records(message.records.map(decodeRecord));
   else if (message.type === "result") outcome.resolve(message.result);
-  else outcome.reject(decodeError(message.error));
+  else {
+    // The page knows the data folder by an address; people know it by its path.
+    const text = (value: string) => value.replaceAll(dataUrl, dataPath ?? "");
+    const { message: what, fix } = message.error;
+    outcome.reject(EngineError.fromJSON({ ...message.error, message: text(what), fix: text(fix) }));
+  }
 }
 
 /** The first browser whose flags bring a hardware adapter, or the last one with whatever it has. */
@@ -143,11 +140,14 @@ async function hasHardwareAdapter(session: BrowserSession, blankUrl: string): Pr
 
 /** Turns every way in which a page can end without a result into an error. */
 function watch(session: BrowserSession, page: Page, reject: (error: unknown) => void): void {
-  page.on("pageerror", (error) => reject(pageFailure(`it threw ${error instanceof Error ? error.message : String(error)}`)));
+  page.on("pageerror", (error) =>
+    reject(pageFailure(`it threw ${error instanceof Error ? error.message : String(error)}`)),
+  );
   page.on("error", (error) => reject(pageFailure(`it crashed (${error.message})`)));
   page.on("close", () => reject(pageFailure("it was closed")));
   page.on("requestfailed", (request) => {
-    if (request.resourceType() === "script") reject(pageFailure(`${new URL(request.url()).pathname.split("/").at(-1)} could not be loaded`));
+    if (request.resourceType() === "script")
+      reject(pageFailure(`${new URL(request.url()).pathname.split("/").at(-1)} could not be loaded`));
   });
   page.on("response", (response) => {
     if (response.request().resourceType() === "script" && !response.ok()) {

@@ -28,6 +28,8 @@ export interface JobServer {
   readonly url: string;
   /** An empty page of the same origin. */
   readonly blankUrl: string;
+  /** Address of the data folder: what the page calls it in its messages. */
+  readonly dataUrl: string;
   close(): Promise<void>;
 }
 
@@ -51,6 +53,7 @@ export async function startJobServer(options: JobServerOptions): Promise<JobServ
   return {
     url: `${origin}/${token}/runner/index.html`,
     blankUrl: `${origin}/${token}/blank`,
+    dataUrl: `${origin}/${token}/data`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -68,7 +71,10 @@ async function handle(
   response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
   response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
   response.setHeader("Cross-Origin-Resource-Policy", "same-origin");
-  response.setHeader("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:");
+  response.setHeader(
+    "Content-Security-Policy",
+    "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:",
+  );
   response.setHeader("Referrer-Policy", "no-referrer");
   response.setHeader("X-Content-Type-Options", "nosniff");
   response.setHeader("Cache-Control", "no-store");

@@ -38,6 +38,6 @@ export interface SelfCheck {
 export interface Runtime {
   readonly name: RuntimeName;
   train(job: Job, sink: RunSink, signal: AbortSignal): Promise<RunResult>;
-  plan(job: Job): Promise<PlanDocument>;
-  info(): Promise<RuntimeInfo>;
+  plan(job: Job, signal: AbortSignal): Promise<PlanDocument>;
+  info(signal: AbortSignal): Promise<RuntimeInfo>;
 }

@@ -1,0 +1,36 @@
+/** A Runtime out of one function that executes tasks: what both runtimes have in common. */
+import type { RunSink } from "../../experiments/contract.ts";
+import type { Task, TaskResults } from "../runner/task.ts";
+import type { Job, Runtime, RuntimeName } from "./runtime.ts";
+
+/** Opens what it needs, executes, closes everything; resolves to the `TaskResults` entry of the task's kind. */
+export type ExecuteTask = (
+  task: Task,
+  sink: RunSink,
+  signal: AbortSignal,
+  dataPath: string | undefined,
+) => Promise<unknown>;
+
+export function taskRuntime(name: RuntimeName, execute: ExecuteTask): Runtime {
+  const experiment = (kind: "train" | "plan", { config, save, dataPath }: Job): Task => ({
+    kind,
+    config,
+    save,
+    hasData: dataPath !== undefined,
+  });
+  return {
+    name,
+    async train(job, sink, signal) {
+      return (await execute(experiment("train", job), sink, signal, job.dataPath)) as TaskResults["train"];
+    },
+    async plan(job, signal) {
+      return (await execute(experiment("plan", job), silentSink, signal, job.dataPath)) as TaskResults["plan"];
+    },
+    async info(signal) {
+      return (await execute({ kind: "info" }, silentSink, signal, undefined)) as TaskResults["info"];
+    },
+  };
+}
+
+/** For tasks that deliver nothing but their result. */
+const silentSink: RunSink = { phase() {}, begin() {}, records() {}, file() {} };

@@ -1,0 +1,69 @@
+/** The command as a process: streams, exit codes and signals, on Dawn with the double of the experiment. */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { distWithDouble, eigenstep, type Ran, temporaryFolder } from "./support.ts";
+
+let distPath = "";
+beforeAll(async () => {
+  distPath = await distWithDouble();
+});
+
+/** Starts the slow run and sends a signal as soon as it has begun, a second one as soon as the first was noticed. */
+async function interrupt(first: NodeJS.Signals, second?: NodeJS.Signals): Promise<Ran> {
+  let sent = 0;
+  const args = ["train", "fake-slow", "--runtime", "node", "--out", "out", "--json"];
+  return eigenstep(args, {
+    cwd: await temporaryFolder(),
+    distPath,
+    onStderr(text, kill) {
+      if (sent === 0 && text.includes("a double")) {
+        sent = 1;
+        kill(first);
+      } else if (sent === 1 && second !== undefined && text.includes("once more")) {
+        sent = 2;
+        kill(second);
+      }
+    },
+  });
+}
+
+describe("a process", () => {
+  it("keeps stdout for the document and stderr for people", async () => {
+    const cwd = await temporaryFolder();
+    const ran = await eigenstep(["train", "fake", "--runtime", "node", "--json"], { cwd, distPath });
+    expect(ran.code).toBe(0);
+    expect(JSON.parse(ran.stdout).runtime).toBe("node");
+    expect(ran.stderr).toContain("adapter: ");
+    expect(ran.stderr).not.toContain("\u001b");
+    expect(await readdir(join(cwd, "runs"))).toHaveLength(1);
+  });
+
+  it("reports errors in two lines and by its exit code", async () => {
+    const options = { cwd: await temporaryFolder(), distPath };
+    const unknown = await eigenstep(["train", "nope"], options);
+    expect(unknown.code).toBe(1);
+    expect(unknown.stderr).toMatch(/^error CONFIG-PRESET: .+\nfix: .+\n$/);
+    expect((await eigenstep(["train", "fake", "--nope"], options)).code).toBe(2);
+    const notBuilt = await eigenstep(["info"], { ...options, distPath: options.cwd });
+    expect([notBuilt.code, notBuilt.stderr]).toEqual([1, expect.stringContaining("error CLI-NOT-BUILT")]);
+  });
+
+  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("ends cleanly on %s with everything recorded", async (signal) => {
+    const { code, stdout, stderr, cwd } = await interrupt(signal);
+    expect(code).toBe(130);
+    expect(stderr).toContain("error RUN-INTERRUPTED:");
+    const { stopped, out } = JSON.parse(stdout);
+    expect(stopped.reason).toBe("interrupted");
+    expect(out).toBe(join(cwd, "out"));
+    const lines = (await readFile(join(out, "metrics.jsonl"), "utf8")).trim().split("\n");
+    expect(JSON.parse(lines.at(-1) ?? "").step).toBe(stopped.step);
+    expect(await readdir(out)).toContain("summary.json");
+  });
+
+  it("ends at once on a second signal", async () => {
+    const { code, cwd } = await interrupt("SIGINT", "SIGINT");
+    expect(code).toBe(130);
+    expect(await readdir(join(cwd, "out"))).not.toContain("config.json.partial");
+  });
+});
