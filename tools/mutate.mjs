@@ -229,10 +229,10 @@ const MUTANTS = [
     tests: ["test/kernels/specialize.test.ts"],
   },
   {
-    name: "specialize: origins of unrolled lines lost",
+    name: "specialize: unrolled lines all claim the body's first line",
     file: "src/kernels/specialize.ts",
-    from: "text: text.replace(name, `${value}u`), origin }",
-    to: "text: text.replace(name, `${value}u`), origin: line.origin }",
+    from: "body.map(({ text, origin }) =>",
+    to: "body.map(({ text }, _, [{ origin }]) =>",
     tests: ["test/kernels/specialize.test.ts"],
   },
   {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setupBrowser } from "./setupBrowser.mjs";
-import { Problem, run } from "./setupRun.mjs";
+import { Problem, run, tellingLine } from "./setupRun.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const record = join(root, "node_modules", ".cache", "eigenstep", "setup.json");
@@ -47,7 +47,7 @@ async function setupPackages() {
   if (code === 0 && packagesMatch()) return;
   throw new Problem(
     "SETUP-PACKAGES",
-    `npm ci failed${code === 0 ? ": packages are still missing" : `: ${lastLine(output)}`}`,
+    `npm ci failed${code === 0 ? ": packages are still missing" : `: ${tellingLine(output)}`}`,
     "Check the network connection and npm's registry and proxy settings (npm config list), then run the same command again.",
   );
 }
@@ -97,8 +97,4 @@ function writeRecord(content) {
 
 function say(text) {
   process.stderr.write(`setup: ${text}\n`);
-}
-
-function lastLine(text) {
-  return text.trim().split("\n").at(-1) ?? "";
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { brokenChoice, findBrowsers, thisMachine, vulkanDriverBeside } from "./browserFinder.mjs";
-import { Problem, run } from "./setupRun.mjs";
+import { Problem, run, tellingLine } from "./setupRun.mjs";
 
 const REMEDY =
   "Install Chrome, Chromium or Edge (Debian: apt-get install chromium; any system: npx puppeteer browsers install chrome), or name one in the environment variable EIGENSTEP_BROWSER.";
@@ -101,10 +101,4 @@ function isDebian() {
   } catch {
     return false;
   }
-}
-
-/** The line of a program's output that says what went wrong: the first with "error", else the last. */
-function tellingLine(text) {
-  const lines = text.trim().split("\n");
-  return (lines.find((line) => /error/i.test(line)) ?? lines.at(-1) ?? "").trim().slice(0, 200);
 }

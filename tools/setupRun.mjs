@@ -45,3 +45,10 @@ export function run(command, args, { cwd, shell = false, timeoutMs, stallMs = ti
     child.once("close", (code) => done(code));
   });
 }
+
+/** The line of a program's output that says what went wrong: npm's message, else the first line with "error", else the last. */
+export function tellingLine(text) {
+  const lines = text.trim().split("\n");
+  const message = lines.find((line) => /^npm error (?!code\b|errno\b|syscall\b|path\b)\S/.test(line));
+  return (message ?? lines.find((line) => /error/i.test(line)) ?? lines.at(-1) ?? "").trim().slice(0, 300);
+}

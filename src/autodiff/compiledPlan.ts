@@ -59,7 +59,11 @@ export class CompiledPlan {
     const requests: BufferRequest[] = [
       ...plan.slots.map(({ sizeBytes }, index) => ({ label: `slot:${index}`, sizeBytes, usage: storage })),
       ...own.map(({ name, sizeBytes }) => ({ label: name, sizeBytes, usage: storage })),
-      { label: "uniforms", sizeBytes: uniforms.bytes.byteLength, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST },
+      {
+        label: "uniforms",
+        sizeBytes: uniforms.bytes.byteLength,
+        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      },
       { label: "unused", sizeBytes: 256, usage: storage },
     ];
     // Compile first: a kernel that fails leaves no buffer behind.

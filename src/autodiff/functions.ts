@@ -131,7 +131,12 @@ export function concat(parts: readonly Tensor[]): Tensor {
 }
 
 /** Lays tensors out in one at given element offsets. */
-export function pack(graph: Graph, parts: readonly Tensor[], offsets: readonly number[], shape: readonly number[]): Tensor {
+export function pack(
+  graph: Graph,
+  parts: readonly Tensor[],
+  offsets: readonly number[],
+  shape: readonly number[],
+): Tensor {
   return operand(graph.add(concatOp, parts, { shape, offsets, inPlace: parts.map(() => false) }), 0);
 }
 

@@ -13,7 +13,7 @@
  *
  * A chain is fused only where its inner tensor has no other consumer. Scales are folded in f64 and rounded once.
  */
-import { type AffineAttributes, type BinaryAttributes, affineOp, broadcastOf } from "../ops/elementwise.ts";
+import { type AffineAttributes, affineOp, type BinaryAttributes, broadcastOf } from "../ops/elementwise.ts";
 import { type MatmulAttributes, matmulOp } from "../ops/matmul.ts";
 import { operand } from "../ops/opDefinition.ts";
 import type { Graph, Node, Tensor } from "./graph.ts";
@@ -120,7 +120,12 @@ function affineOfMatmul(node: Node, context: FusionContext): Fusion | undefined 
   const isLinear = !attributes.hasBias && !attributes.hasAddend;
   if (alpha !== 1 && !isLinear) return undefined;
   return {
-    result: { ...inner, outputs: node.outputs, label: node.label, attributes: { ...attributes, scale: attributes.scale * alpha, relu } },
+    result: {
+      ...inner,
+      outputs: node.outputs,
+      label: node.label,
+      attributes: { ...attributes, scale: attributes.scale * alpha, relu },
+    },
     absorbed: inner,
   };
 }

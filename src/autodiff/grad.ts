@@ -65,7 +65,8 @@ export function vjp(outputs: readonly Tensor[], cotangents: readonly Tensor[], w
 function influenced(nodes: readonly Node[], wrt: readonly Tensor[]): Set<Tensor> {
   const set = new Set<Tensor>(wrt.map((tensor) => tensor.view?.base ?? tensor));
   for (const node of nodes) {
-    if (node.inputs.some((input) => set.has(input.view?.base ?? input))) for (const output of node.outputs) set.add(output);
+    if (node.inputs.some((input) => set.has(input.view?.base ?? input)))
+      for (const output of node.outputs) set.add(output);
   }
   return set;
 }
@@ -85,7 +86,10 @@ function total(graph: Graph, tensor: Tensor, contributions: readonly Contributio
     if (layer) layer.push(run);
     else layers.push([run]);
   }
-  const terms = [...whole.map((value) => reshape(value, tensor.shape)), ...layers.map((layer) => joined(graph, tensor, layer))];
+  const terms = [
+    ...whole.map((value) => reshape(value, tensor.shape)),
+    ...layers.map((layer) => joined(graph, tensor, layer)),
+  ];
   return terms.reduce((left, right) => add(left, right));
 }
 

@@ -141,7 +141,9 @@ export class Graph {
       label: [...this.#scopes, name].join("/"),
     };
     op.infer(inputs, attributes).forEach((spec, output) => {
-      outputs.push(new Tensor(this, this.#tensors++, spec, output === 0 ? name : `${name}.${output}`, { node, output }));
+      outputs.push(
+        new Tensor(this, this.#tensors++, spec, output === 0 ? name : `${name}.${output}`, { node, output }),
+      );
     });
     this.nodes.push(node);
     return outputs;

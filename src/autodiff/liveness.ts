@@ -47,7 +47,11 @@ export function assignSlots(uses: readonly (readonly Storage[])[]): SlotAssignme
 }
 
 /** The smallest free slot that is large enough, else the largest free one (it grows). */
-function bestFit(free: ReadonlySet<number>, slots: readonly { elements: number }[], elements: number): number | undefined {
+function bestFit(
+  free: ReadonlySet<number>,
+  slots: readonly { elements: number }[],
+  elements: number,
+): number | undefined {
   const candidates = [...free].sort((a, b) => (slots[a]?.elements ?? 0) - (slots[b]?.elements ?? 0));
   return candidates.find((slot) => (slots[slot]?.elements ?? 0) >= elements) ?? candidates.at(-1);
 }

@@ -103,13 +103,19 @@ export function placeTensors(
 
 /** Lets producers write straight into the concatenation they feed, last concatenation first so that nested ones follow. */
 function placeConcatenations(nodes: readonly Node[], placements: Placements): Node[] {
-  const producer = new Map<Tensor, Node>(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
+  const producer = new Map<Tensor, Node>(
+    nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)),
+  );
   const result = new Map<Node, Node>();
+  const parts = nodes.filter((node) => node.op.name === "concat").flatMap((node) => node.inputs.map(baseOf));
   for (const node of [...nodes].reverse()) {
     if (node.op.name !== "concat") continue;
     const whole = operand(node.outputs, 0);
     if (!placements.has(whole)) {
-      placements.put(whole, { storage: { name: `${node.label}#${whole.id}`, persistent: undefined, elements: 0 }, offset: 0 });
+      placements.put(whole, {
+        storage: { name: `${node.label}#${whole.id}`, persistent: undefined, elements: 0 },
+        offset: 0,
+      });
     }
     const { storage, offset } = placements.of(whole);
     const attributes = node.attributes as ConcatAttributes;
@@ -118,6 +124,8 @@ function placeConcatenations(nodes: readonly Node[], placements: Placements): No
       const maker = producer.get(base);
       const at = offset + operand(attributes.offsets, index);
       if (!maker || placements.has(base) || base.elements !== part.elements) return false;
+      // A tensor that is a part twice would have to be copied within one buffer.
+      if (parts.filter((other) => other === base).length > 1) return false;
       if (!maker.op.acceptsOffsets && at % SEGMENT_ALIGNMENT !== 0) return false;
       if (touchesStorage(base, storage, nodes, placements)) return false;
       placements.put(base, { storage, offset: at });

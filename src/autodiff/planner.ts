@@ -4,19 +4,13 @@
  */
 import { EngineError } from "../errors.ts";
 import { MAX_GRID_DIMENSION } from "../kernels/grid.ts";
-import {
-  type KernelCall,
-  type Operand,
-  operand,
-  type PlacedTensor,
-  type Target,
-} from "../ops/opDefinition.ts";
 import { copyOp } from "../ops/memory.ts";
+import { type KernelCall, type Operand, operand, type PlacedTensor, type Target } from "../ops/opDefinition.ts";
 import { baseOf, fuse, liveNodes } from "./fusion.ts";
 import { type Graph, type Node, SEGMENT_ALIGNMENT, type Tensor } from "./graph.ts";
 import { assignSlots } from "./liveness.ts";
-import type { Placement, Plan, PlannedCall } from "./plan.ts";
 import { type Place, type Placements, placeTensors, type Storage } from "./placement.ts";
+import type { Placement, Plan, PlannedCall } from "./plan.ts";
 
 export interface PlanRequest {
   readonly graph: Graph;
@@ -70,7 +64,9 @@ function paddedBytes(elements: number): number {
 
 /** Which programs need each node. */
 function programMembership(nodes: readonly Node[], programs: PlanRequest["programs"]): Map<Node, string[]> {
-  const producer = new Map<Tensor, Node>(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
+  const producer = new Map<Tensor, Node>(
+    nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)),
+  );
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const membership = new Map<Node, string[]>();
   for (const [name, roots] of Object.entries(programs)) {
@@ -90,10 +86,21 @@ function lowerNode(node: Node, placements: Placements, target: Target, programs:
     const place = placements.of(input);
     if (node.op.acceptsOffsets || place.offset % SEGMENT_ALIGNMENT === 0) return place;
     // No kernel of this op can start inside an aligned unit: give it a copy of its own.
-    const storage: Storage = { name: `${node.label} copy of ${input.name}`, persistent: undefined, elements: input.elements };
+    const storage: Storage = {
+      name: `${node.label} copy of ${input.name}`,
+      persistent: undefined,
+      elements: input.elements,
+    };
     const copy: Place = { storage, offset: 0 };
-    const calls = copyOp.lower({ inputs: [placed(input, place)], outputs: [placed(input, copy)], attributes: {}, target });
-    copies.push(...calls.map((call) => draft(call, node, `${node.label}/copy`, [place], [copy], [input], [input], programs, 0)));
+    const calls = copyOp.lower({
+      inputs: [placed(input, place)],
+      outputs: [placed(input, copy)],
+      attributes: {},
+      target,
+    });
+    copies.push(
+      ...calls.map((call) => draft(call, node, `${node.label}/copy`, [place], [copy], [input], [input], programs, 0)),
+    );
     return copy;
   });
   const outputPlaces = node.outputs.map((output) => placements.of(output));
@@ -107,7 +114,9 @@ function lowerNode(node: Node, placements: Placements, target: Target, programs:
   const scratch = new Map<string, Storage>();
   return [
     ...copies,
-    ...calls.map((call) => draft(call, node, node.label, places, outputPlaces, node.inputs, node.outputs, programs, flops, scratch)),
+    ...calls.map((call) =>
+      draft(call, node, node.label, places, outputPlaces, node.inputs, node.outputs, programs, flops, scratch),
+    ),
   ];
 }
 

@@ -7,7 +7,18 @@ import type { ConcatAttributes } from "../ops/memory.ts";
 import { asMatrices, operand } from "../ops/opDefinition.ts";
 import type { ReduceRowsAttributes } from "../ops/reduce.ts";
 import { type StandardizeAttributes, standardizeGradOp } from "../ops/standardize.ts";
-import { add, center, constant, matmul, multiply, reshape, scale, sum, sumOverColumns, sumOverRows } from "./functions.ts";
+import {
+  add,
+  center,
+  constant,
+  matmul,
+  multiply,
+  reshape,
+  scale,
+  sum,
+  sumOverColumns,
+  sumOverRows,
+} from "./functions.ts";
 import type { Node, Tensor } from "./graph.ts";
 
 /** Cotangents by input; undefined where the input does not influence the outputs or `needs` says it is not wanted. */
@@ -51,7 +62,8 @@ function matmulVjp(node: Node, [dY]: readonly (Tensor | undefined)[], needs: rea
   const [a, b] = [operand(node.inputs, 0), operand(node.inputs, 1)];
   // A plain B under a batched A acts on all rows at once; so do the products of the cotangents.
   const isShared = asMatrices(a).batch !== asMatrices(b).batch;
-  const flat = (x: Tensor): Tensor => (isShared ? reshape(x, [x.elements / (x.shape.at(-1) ?? 1), x.shape.at(-1) ?? 1]) : x);
+  const flat = (x: Tensor): Tensor =>
+    isShared ? reshape(x, [x.elements / (x.shape.at(-1) ?? 1), x.shape.at(-1) ?? 1]) : x;
   const dYFlat = flat(dY);
   const dA = () =>
     transposeA
@@ -129,7 +141,9 @@ function sumOverColumnsVjp(node: Node, [dY]: readonly (Tensor | undefined)[]) {
   const matrix = reshape(x, [x.elements / columns, columns]);
   const column = reshape(dY, [x.elements / columns, 1]);
   // The scalar rule of multiply folds a constant cotangent into the scale.
-  const spread = square ? multiply(scale(matrix, 2 * factor), column) : add(constant(x.graph, matrix.shape, 0), column, 1, factor);
+  const spread = square
+    ? multiply(scale(matrix, 2 * factor), column)
+    : add(constant(x.graph, matrix.shape, 0), column, 1, factor);
   return [reshape(spread, x.shape)];
 }
 

@@ -2,8 +2,9 @@
  * The border between an experiment and whoever runs it (the command in Node, a page in Chrome): configuration in, records and files
  * out. Types only, plain data only, so that everything crosses a process or a network as JSON and bytes.
  */
-import type { AdapterDescription } from "../device/adapter.ts";
+
 import type { DataFolder } from "../data/byteSource.ts";
+import type { AdapterDescription } from "../device/adapter.ts";
 import type { Engine } from "../device/engine.ts";
 
 /** Images cropped twice at random: the two views of a positive pair. */
@@ -138,4 +139,9 @@ export interface RunRequest {
  *
  * @throws EngineError; nothing was delivered to `begin` when the configuration or the data are at fault
  */
-export type RunExperiment = (engine: Engine, request: RunRequest, sink: RunSink, signal: AbortSignal) => Promise<RunResult>;
+export type RunExperiment = (
+  engine: Engine,
+  request: RunRequest,
+  sink: RunSink,
+  signal: AbortSignal,
+) => Promise<RunResult>;

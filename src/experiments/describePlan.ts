@@ -64,4 +64,3 @@ export async function describePlan(engine: Engine, { config }: RunRequest): Prom
     })),
   };
 }
-

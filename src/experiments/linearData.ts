@@ -15,8 +15,8 @@ import {
 } from "../data/index.ts";
 import type { Engine } from "../device/engine.ts";
 import { EngineError } from "../errors.ts";
-import { gatherCropOp, randomOp } from "../ops/random.ts";
 import { operand } from "../ops/opDefinition.ts";
+import { gatherCropOp, randomOp } from "../ops/random.ts";
 import { targetOf } from "../train/trainingStep.ts";
 import type { ImageData, LinearConfig } from "./contract.ts";
 import { type LinearShape, VIEWS } from "./linearGraph.ts";
@@ -31,7 +31,12 @@ export interface Feature {
 /** Host side of a data set: either images to crop, or the views themselves. */
 export type LinearSource =
   | { readonly kind: "images"; readonly images: ImageSet }
-  | { readonly kind: "views"; readonly viewsA: Float32Array; readonly viewsB: Float32Array; readonly features: readonly Feature[] };
+  | {
+      readonly kind: "views";
+      readonly viewsA: Float32Array;
+      readonly viewsB: Float32Array;
+      readonly features: readonly Feature[];
+    };
 
 /** Height and width of the images of each source, and their channels. */
 const IMAGE_SHAPE = {
@@ -212,5 +217,8 @@ function upload(compiled: CompiledPlan, source: LinearSource, n: number): void {
   const padded = new Uint8Array(Math.ceil(pixels.byteLength / 4) * 4);
   padded.set(pixels);
   compiled.write("pixels", padded);
-  compiled.write("indices", Uint32Array.from({ length: n }, (_, index) => index));
+  compiled.write(
+    "indices",
+    Uint32Array.from({ length: n }, (_, index) => index),
+  );
 }

@@ -1,17 +1,30 @@
 /** Runs a linear experiment: data, theory, training on the GPU, comparison of step times. */
-import { encodeNpy } from "../data/index.ts";
-import type { Engine } from "../device/engine.ts";
-import { assertStableLearningRate, type LinearTheory, linearTheory, measuredStepTimes, relativeErrors } from "../theory/index.ts";
-import { STEP_STATE_BYTES } from "../train/stepState.ts";
-import { replay, type StepRecord } from "../train/replay.ts";
-import { compileTrainingStep, dispatchCounts, planTrainingStep, targetOf, type TrainingStep } from "../train/trainingStep.ts";
+
 import type { Plan } from "../autodiff/plan.ts";
 import { planTotals } from "../autodiff/plan.ts";
+import { encodeNpy } from "../data/index.ts";
+import type { Engine } from "../device/engine.ts";
+import {
+  assertStableLearningRate,
+  type LinearTheory,
+  linearTheory,
+  measuredStepTimes,
+  relativeErrors,
+} from "../theory/index.ts";
+import { replay, type StepRecord } from "../train/replay.ts";
+import { STEP_STATE_BYTES } from "../train/stepState.ts";
+import {
+  compileTrainingStep,
+  dispatchCounts,
+  planTrainingStep,
+  type TrainingStep,
+  targetOf,
+} from "../train/trainingStep.ts";
 import type { LinearConfig, MetricsRecord, RunExperiment, RunRequest, RunResult, RunSink } from "./contract.ts";
 import {
   type Feature,
-  linearShape,
   type LinearSource,
+  linearShape,
   loadLinearSource,
   type PreparedLinearRun,
   prepareLinearRun,
@@ -36,7 +49,18 @@ export const runExperiment: RunExperiment = async (engine, request, sink, signal
     const target = targetOf(engine.adapter.isSoftware, config.kernels.family);
     const resolved: LinearConfig = { ...config, kernels: { family: target.matmulFamily } };
     const plan = planTrainingStep(step, target);
-    const run = { engine, request: { ...request, config: resolved }, sink, signal, shape, source, prepared, theory, plan, step };
+    const run = {
+      engine,
+      request: { ...request, config: resolved },
+      sink,
+      signal,
+      shape,
+      source,
+      prepared,
+      theory,
+      plan,
+      step,
+    };
     return await train(run, started);
   } finally {
     prepared.release();
@@ -102,7 +126,8 @@ async function train(run: LinearRun, started: number): Promise<RunResult> {
     const features = run.source.kind === "views" ? run.source.features : [];
     const counts = dispatchCounts(plan);
     const stopStep = outcome.nonfiniteStep ?? outcome.steps;
-    const reason = outcome.nonfiniteStep !== undefined ? "diverged" : outcome.wasInterrupted ? "interrupted" : undefined;
+    const reason =
+      outcome.nonfiniteStep !== undefined ? "diverged" : outcome.wasInterrupted ? "interrupted" : undefined;
     return {
       preset: config.preset,
       adapter: engine.adapter,

@@ -1,13 +1,6 @@
 /** Cross-correlation matrix of two views' embeddings, and the weighted distance of a square matrix from the identity. */
 import { crossCorrelation, frobeniusIdentity } from "../kernels/library.ts";
-import {
-  elementCount,
-  type OpDefinition,
-  operand,
-  requireF32,
-  requireInputs,
-  shapeError,
-} from "./opDefinition.ts";
+import { elementCount, type OpDefinition, operand, requireF32, requireInputs, shapeError } from "./opDefinition.ts";
 
 export interface CrossCorrelationAttributes {
   readonly scale: number;
@@ -23,7 +16,12 @@ export const crossCorrelationOp: OpDefinition<CrossCorrelationAttributes> = {
     requireF32("crossCorrelation", inputs);
     const [a, b] = [operand(inputs, 0).shape, operand(inputs, 1).shape];
     if (a.length !== 2 || b.length !== 2 || a[0] !== b[0] || a[1] !== b[1]) {
-      throw shapeError("crossCorrelation", inputs, "both views must be [rows, d] alike", "Slice the two views out of the batch.");
+      throw shapeError(
+        "crossCorrelation",
+        inputs,
+        "both views must be [rows, d] alike",
+        "Slice the two views out of the batch.",
+      );
     }
     const d = a[1] ?? 1;
     return [{ shape: [d, d], dtype: "f32" }];

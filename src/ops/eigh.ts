@@ -1,6 +1,15 @@
 /** Eigen-decomposition of symmetric matrices inside a graph (n ≤ 64: one workgroup a matrix, one dispatch). */
 import { jacobiEigh } from "../kernels/library.ts";
-import { asMatrices, elementCount, type OpDefinition, type Operand, operand, requireF32, requireInputs, shapeError } from "./opDefinition.ts";
+import {
+  asMatrices,
+  elementCount,
+  type OpDefinition,
+  type Operand,
+  operand,
+  requireF32,
+  requireInputs,
+  shapeError,
+} from "./opDefinition.ts";
 
 /** Largest order that one workgroup solves in one short dispatch. */
 export const MAX_EIGH_ORDER = 64;
@@ -21,7 +30,12 @@ export const eighOp: OpDefinition<EighAttributes> = {
     const { shape } = operand(inputs, 0);
     const { batch, rows, columns } = asMatrices(operand(inputs, 0));
     if (shape.length < 2 || rows !== columns || rows > MAX_EIGH_ORDER) {
-      throw shapeError("eigh", inputs, `needs square matrices of order at most ${MAX_EIGH_ORDER}`, "Use a smaller embedding dimension.");
+      throw shapeError(
+        "eigh",
+        inputs,
+        `needs square matrices of order at most ${MAX_EIGH_ORDER}`,
+        "Use a smaller embedding dimension.",
+      );
     }
     return [
       { shape: shape.slice(0, -1), dtype: "f32" },
@@ -48,7 +62,9 @@ export const eighOp: OpDefinition<EighAttributes> = {
           work: scratch("work"),
           basis: attributes.vectors ? scratch("basis") : { kind: "scratch", name: "basis", elements: 1 },
           values: { kind: "output", index: 0 },
-          vectors: attributes.vectors ? { kind: "output", index: 2 } : { kind: "scratch", name: "vectors", elements: 1 },
+          vectors: attributes.vectors
+            ? { kind: "output", index: 2 }
+            : { kind: "scratch", name: "vectors", elements: 1 },
           status: { kind: "output", index: 1 },
         },
       },

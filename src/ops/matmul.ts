@@ -43,7 +43,12 @@ function productShape(inputs: readonly TensorSpec[], { transposeA, transposeB }:
   const [aRows, k] = transposeA ? [a.columns, a.rows] : [a.rows, a.columns];
   const [kB, n] = transposeB ? [b.columns, b.rows] : [b.rows, b.columns];
   if (k !== kB) {
-    throw shapeError("matmul", inputs, `inner dimensions ${k} and ${kB} differ`, "Transpose an operand or correct its shape.");
+    throw shapeError(
+      "matmul",
+      inputs,
+      `inner dimensions ${k} and ${kB} differ`,
+      "Transpose an operand or correct its shape.",
+    );
   }
   if (a.batch === b.batch) return { batch: a.batch, m: aRows, n, k };
   if (b.batch === 1 && !transposeA) return { batch: 1, m: a.batch * aRows, n, k };
@@ -62,7 +67,12 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
     requireF32("matmul", inputs);
     const expected = 2 + Number(attributes.hasBias) + Number(attributes.hasAddend);
     if (inputs.length !== expected || inputs.slice(0, 2).some((input) => input.shape.length < 2)) {
-      throw shapeError("matmul", inputs, "operands must be matrices or batches of matrices", "Reshape vectors to [1, n] or [n, 1].");
+      throw shapeError(
+        "matmul",
+        inputs,
+        "operands must be matrices or batches of matrices",
+        "Reshape vectors to [1, n] or [n, 1].",
+      );
     }
     const { m, n } = productShape(inputs, attributes);
     const a = operand(inputs, 0);
@@ -73,8 +83,16 @@ export const matmulOp: OpDefinition<MatmulAttributes> = {
     }
     if (attributes.hasAddend) {
       const addend = asMatrices(operand(inputs, inputs.length - 1));
-      if (addend.columns !== n || addend.batch * addend.rows !== (a.shape.length > 2 ? asMatrices(a).batch * rows : m)) {
-        throw shapeError("matmul", inputs, "the addend has not the product's shape", "Add a tensor of the product's shape.");
+      if (
+        addend.columns !== n ||
+        addend.batch * addend.rows !== (a.shape.length > 2 ? asMatrices(a).batch * rows : m)
+      ) {
+        throw shapeError(
+          "matmul",
+          inputs,
+          "the addend has not the product's shape",
+          "Add a tensor of the product's shape.",
+        );
       }
     }
     return [{ shape, dtype: "f32" }];
@@ -93,7 +111,13 @@ function lowerMatmul({ inputs, outputs, attributes, target }: LowerContext<Matmu
   const [a, b, y] = [operand(inputs, 0), operand(inputs, 1), operand(outputs, 0)];
   const lda = transposeA ? m : k;
   const ldb = transposeB ? k : n;
-  const common = { TRANSPOSE_A: transposeA, TRANSPOSE_B: transposeB, HAS_BIAS: hasBias, HAS_ADDEND: hasAddend, RELU: relu };
+  const common = {
+    TRANSPOSE_A: transposeA,
+    TRANSPOSE_B: transposeB,
+    HAS_BIAS: hasBias,
+    HAS_ADDEND: hasAddend,
+    RELU: relu,
+  };
   const aligned = (tensor: PlacedTensor, leading: number, batchStride: number): boolean =>
     [tensor.offset, leading, batch > 1 ? batchStride : 0].every((extent) => extent % 4 === 0);
   const { kernel, knobs } = chooseMatmul(shape, target, {

@@ -51,7 +51,12 @@ export const concatOp: OpDefinition<ConcatAttributes> = {
     inputs.forEach((input, index) => {
       const end = operand(offsets, index) + elementCount(input.shape);
       if (end > (offsets[index + 1] ?? total)) {
-        throw shapeError("concat", inputs, `part ${index} ends at element ${end}, beyond its place`, "Correct the offsets.");
+        throw shapeError(
+          "concat",
+          inputs,
+          `part ${index} ends at element ${end}, beyond its place`,
+          "Correct the offsets.",
+        );
       }
     });
     return [{ shape, dtype: "f32" }];
@@ -84,7 +89,14 @@ export const fillOp: OpDefinition<FillAttributes> = {
       {
         kernel: randomFill,
         knobs: { NORMAL: false },
-        params: { count: elementCount(y.shape), y_offset: y.offset, seed: 0, stream: 0, scale: 0, offset: attributes.value },
+        params: {
+          count: elementCount(y.shape),
+          y_offset: y.offset,
+          seed: 0,
+          stream: 0,
+          scale: 0,
+          offset: attributes.value,
+        },
         bindings: { y: { kind: "output", index: 0 } },
       },
     ];

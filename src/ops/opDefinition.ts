@@ -95,7 +95,11 @@ export function requireF32(op: string, inputs: readonly TensorSpec[]): void {
 }
 
 /** Leading dimensions folded into a batch: [..., rows, columns] → { batch, rows, columns }. A vector is one row. */
-export function asMatrices(spec: TensorSpec): { readonly batch: number; readonly rows: number; readonly columns: number } {
+export function asMatrices(spec: TensorSpec): {
+  readonly batch: number;
+  readonly rows: number;
+  readonly columns: number;
+} {
   const columns = spec.shape.at(-1) ?? 1;
   const rows = spec.shape.at(-2) ?? 1;
   return { batch: elementCount(spec.shape.slice(0, -2)), rows, columns };

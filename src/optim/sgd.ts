@@ -1,7 +1,8 @@
 /** Stochastic gradient descent with heavy-ball momentum over the flat parameter buffer: one dispatch for all parameters. */
-import type { Graph, Node, Tensor } from "../autodiff/graph.ts";
+
 import { pack } from "../autodiff/functions.ts";
 import { grad } from "../autodiff/grad.ts";
+import type { Graph, Node, Tensor } from "../autodiff/graph.ts";
 import { sgdOp } from "../ops/update.ts";
 
 export interface SgdOptions {

@@ -83,7 +83,10 @@ export async function replay(
   const collect = async (): Promise<void> => {
     const oldest = inFlight.shift();
     if (!oldest) return;
-    const { header, records } = await readback.read(oldest.slot, oldest.steps * stepMs - (performance.now() - oldest.submittedAt));
+    const { header, records } = await readback.read(
+      oldest.slot,
+      oldest.steps * stepMs - (performance.now() - oldest.submittedAt),
+    );
     const now = performance.now();
     const state = decodeStepState(header);
     done = state.step;

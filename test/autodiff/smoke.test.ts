@@ -21,7 +21,12 @@ it("runs a linear step", async () => {
   const plan = planGraph({ graph, programs: { main: [loss, dW!] }, target: REGISTER_TARGET });
   console.log(plan.calls.map((call) => `${call.node} ${call.kernel.name} ${JSON.stringify(call.bindings)}`).join("\n"));
   const random = new TestRandom(1);
-  const r = await evaluate(engine(), graph, { x: random.normals(2 * n * m), w: random.normals(d * m, 0.1) }, { loss, dW: dW!, l: eigenvalues(c) });
+  const r = await evaluate(
+    engine(),
+    graph,
+    { x: random.normals(2 * n * m), w: random.normals(d * m, 0.1) },
+    { loss, dW: dW!, l: eigenvalues(c) },
+  );
   console.log(r);
   expect(r.loss[0]).toBeGreaterThan(0);
 });
