@@ -4,7 +4,7 @@ import { crossCorrelationOp, frobeniusIdentityOp } from "../ops/crossCorrelation
 import { eighOp } from "../ops/eigh.ts";
 import { affineOp, binaryOp } from "../ops/elementwise.ts";
 import { matmulOp } from "../ops/matmul.ts";
-import { concatOp, fillOp } from "../ops/memory.ts";
+import { concatOp, type FillAttributes, fillOp } from "../ops/memory.ts";
 import { elementCount, operand, shapeError, shapeText } from "../ops/opDefinition.ts";
 import { sumOverColumnsOp, sumOverRowsOp } from "../ops/reduce.ts";
 import { standardizeOp } from "../ops/standardize.ts";
@@ -148,7 +148,7 @@ export function constant(graph: Graph, shape: readonly number[], value: number):
 /** The number every element of a constant tensor has; undefined for other tensors. */
 export function constantValue(x: Tensor): number | undefined {
   const node = (x.view?.base ?? x).node;
-  return node?.op === (fillOp as unknown) ? (node?.attributes as { readonly value: number }).value : undefined;
+  return node && node.op === (fillOp as unknown) ? (node.attributes as FillAttributes).value : undefined;
 }
 
 /**

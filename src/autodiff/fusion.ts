@@ -87,8 +87,8 @@ type FusionRule = (node: Node, context: FusionContext) => Fusion | undefined;
 const FUSIONS: readonly FusionRule[] = [scaleIntoOperand, affineOfMatmul, addToMatmul, scaleOfScale];
 
 function isPureScale(node: Node | undefined): node is Node {
-  if (node?.op !== (affineOp as unknown)) return false;
-  const { beta, relu } = node?.attributes as AffineAttributes;
+  if (!node || node.op !== (affineOp as unknown)) return false;
+  const { beta, relu } = node.attributes as AffineAttributes;
   return beta === 0 && !relu;
 }
 

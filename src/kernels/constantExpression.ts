@@ -6,7 +6,14 @@
 export type Constant = number | boolean;
 
 /** Operators by rising precedence; each level is left-associative. */
-const LEVELS: readonly (readonly string[])[] = [["||"], ["&&"], ["==", "!="], ["<", ">", "<=", ">="], ["+", "-"], ["*", "/", "%"]];
+const LEVELS: readonly (readonly string[])[] = [
+  ["||"],
+  ["&&"],
+  ["==", "!="],
+  ["<", ">", "<=", ">="],
+  ["+", "-"],
+  ["*", "/", "%"],
+];
 
 /** Value of `text`, or undefined when it is not a constant expression over `constants`. */
 export function evaluateConstant(text: string, constants: ReadonlyMap<string, Constant>): Constant | undefined {

@@ -199,7 +199,10 @@ function decideBranches(lines: readonly Line[], constants: ReadonlyMap<string, C
     const elseEnd = hasElse ? closingLine(lines, end) : end;
     const taken = value ? lines.slice(index + 1, end) : hasElse ? lines.slice(end + 1, elseEnd) : [];
     if (taken.length > 0) {
-      out.push({ text: "{", origin: line.origin }, ...decideBranches(taken, constants), { text: "}", origin: line.origin });
+      out.push({ text: "{", origin: line.origin }, ...decideBranches(taken, constants), {
+        text: "}",
+        origin: line.origin,
+      });
     }
     index = elseEnd;
   }
