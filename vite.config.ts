@@ -1,4 +1,4 @@
-// Placeholder-free base configuration shared by the builds in tools/build.mjs; `vite` alone serves the demos.
+// `vite` alone serves the demos; the library and the command are built by tools/build.mjs.
 import { defineConfig } from "vite";
 import wgsl from "./tools/wgsl/plugin.mjs";
 

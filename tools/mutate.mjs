@@ -35,7 +35,7 @@ const WORKGROUP = "shaders/matmul/matmul_workgroup.wgsl";
 const EIGH_TEST = ["test/kernels/eigh.test.ts"];
 const MATMUL_TEST = ["test/kernels/matmul.test.ts"];
 const RACE_TEST = ["test/meta/races.test.ts"];
-const GRADIENT_TEST = ["test/autodiff", "test/ops", "test/grad"];
+const GRADIENT_TEST = ["test/autodiff/grad.test.ts"];
 
 /** @type {Mutant[]} */
 const MUTANTS = [

@@ -1,5 +1,5 @@
 // Counter-based random numbers: threefry2x32 with 20 rounds (Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3).
-// Twin of src/data/random.ts, bit for bit.
+// threefry2x32, uniform01 and multiply_high have twins in src/data (uniform01F32, mulhi), bit for bit.
 
 fn rotate_left(x: u32, count: u32) -> u32 {
   return (x << count) | (x >> (32u - count));

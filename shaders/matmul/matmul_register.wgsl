@@ -5,8 +5,8 @@
 //   epilogue: + bias[N] (HAS_BIAS), + addend[M, N] (HAS_ADDEND), then max(·, 0) (RELU)
 //
 // Layout    a, b, y f32 row-major with leading dimensions lda, ldb, ldy and batch strides, from element a_offset, b_offset, y_offset;
-//           bias from bias_offset, addend like y. a and b are read as vec4 where A_ALIGNED, B_ALIGNED (offset, leading dimension, batch stride and the
-//           contiguous extent all multiples of 4) and by component otherwise; every buffer is padded to 16 bytes.
+//           bias from bias_offset, addend like y. a and b are read as vec4 where A_ALIGNED, B_ALIGNED (offset, leading dimension,
+//           batch stride and the contiguous extent all multiples of 4), otherwise by component; every buffer is padded to 16 bytes.
 // Dispatch  (⌈N/(4·QUADS·WG_X)⌉, ⌈M/(ROWS·WG_Y)⌉, batch)
 // Knobs     ROWS (a multiple of 4 with TRANSPOSE_A and A_ALIGNED), QUADS, WG_X, WG_Y; K advances by 4
 // Error     |Y − exact| ≤ γ_{K+3}·(|scale|·Σ|a||b| + |bias| + |addend|)   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)

@@ -58,17 +58,23 @@ function interrupted(): EngineError {
   });
 }
 
-/** The first signal asks the run to end cleanly; a second one ends the process at once. */
+/** Two signals this close are one Ctrl-C: npm passes on to its child what the terminal has already sent to it. */
+const SAME_SIGNAL_MS = 250;
+
+/** The first signal asks the run to end cleanly; a later one ends the process at once. */
 function handleSignals(): AbortSignal {
   const controller = new AbortController();
+  let firstMs = Number.NaN;
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
+      if (performance.now() - firstMs < SAME_SIGNAL_MS) return;
       if (controller.signal.aborted) {
         // A progress bar that is cut off leaves the cursor hidden and line wrapping off.
         if (process.stderr.isTTY) process.stderr.write("\x1b[?25h\x1b[?7h\n");
         process.exit(EXIT.interrupted);
       }
       process.stderr.write("\nstopping; once more to end at once\n");
+      firstMs = performance.now();
       controller.abort();
     });
   }

@@ -18,11 +18,11 @@ interface CommonOptions {
 }
 
 interface ExperimentOptions extends CommonOptions {
-  readonly data?: string;
   readonly set?: readonly string[];
 }
 
 interface TrainFlags extends ExperimentOptions {
+  readonly data?: string;
   readonly out?: string;
   readonly steps?: number;
   readonly seed?: number;
@@ -77,12 +77,12 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
   const onExperiment = (command: Command) =>
     command
       .argument("<preset>", "name of a preset, or path of a run's config.json")
-      .option("--data <dir>", "folder with the data set's files")
       .option("--set <path=value>", "change a value of the configuration, e.g. data.images=256 (repeatable)", collect)
       .addOption(runtime().default("chrome"))
       .addHelpText("after", `\nPresets: ${presets.join(", ")}`);
 
   onExperiment(verb("train", "train an encoder and compare it with theory"))
+    .option("--data <dir>", "folder with the data set's files (MNIST comes with eigenstep)")
     .option("--out <dir>", "run folder, new or empty (default: a new one below runs/)")
     .option("--steps <n>", "number of updates", wholeNumber(1))
     .option("--seed <n>", "seed of all random numbers", wholeNumber(0))

@@ -88,7 +88,7 @@ export async function requestAdapter(
 }
 
 /**
- * Limits to request: the adapter's largest buffers, defaults elsewhere, raised to what the caller needs.
+ * Limits to request: the adapter's largest buffers (not with `defaultsOnly`), defaults elsewhere, raised to what the caller needs.
  *
  * @throws EngineError LIMIT-ADAPTER naming every limit that the adapter cannot meet, with both numbers
  */
@@ -109,11 +109,8 @@ export function requiredLimits(
       ),
     });
   }
-  if (defaultsOnly) return {};
-  const limits: Record<string, number> = {
-    maxBufferSize: adapter.limits.maxBufferSize,
-    maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,
-  };
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const limits: Record<string, number> = defaultsOnly ? {} : { maxBufferSize, maxStorageBufferBindingSize };
   for (const name of LIMIT_NAMES) {
     const need = needs[name];
     if (need !== undefined && limits[name] === undefined) limits[name] = need;

@@ -168,19 +168,19 @@ export class Engine {
       await this.guard(
         withErrorScopes(this.device, `${requests.length} buffers, ${total} bytes`, () => {
           for (const { label, sizeBytes, usage } of requests) {
-            created.push(
-              this.device.createBuffer({ label, size: Math.max(16, Math.ceil(sizeBytes / 16) * 16), usage }),
-            );
+            this.count("buffers");
+            const size = Math.max(16, Math.ceil(sizeBytes / 16) * 16);
+            const buffer = this.device.createBuffer({ label, size, usage });
+            created.push(buffer);
+            // Ours from the first moment on: a `destroy` that comes during the wait takes it along.
+            this.#buffers.set(buffer, buffer.size);
+            this.#liveBytes += buffer.size;
           }
         }),
       );
     } catch (error) {
-      for (const buffer of created) buffer.destroy();
+      this.destroyBuffers(created);
       throw error;
-    }
-    for (const buffer of created) {
-      this.#buffers.set(buffer, buffer.size);
-      this.#liveBytes += buffer.size;
     }
     this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
     return created;

@@ -83,12 +83,12 @@ describe("training in a page", () => {
 
   it("leaves no browser and no profile behind when it is interrupted twice, or before it began", async () => {
     let sent = 0;
-    const twice = await run(["train", "fake-slow", "--out", "out"], {
+    const twice = await run(["train", "fake-stubborn", "--out", "out"], {
       onStderr(text, kill) {
         if (sent === 0 && text.includes("a double")) {
           sent = 1;
           kill("SIGINT");
-          setTimeout(() => kill("SIGINT"), 5);
+          setTimeout(() => kill("SIGINT"), 400);
         }
       },
     });

@@ -38,6 +38,7 @@ export const presets: Readonly<Record<string, RunConfig>> = {
   "fake-mnist": { ...base, preset: "fake-mnist", data: { source: "mnist", ...images } },
   "fake-cifar": { ...base, preset: "fake-cifar", data: { source: "cifar10", ...images } },
   "fake-slow": { ...base, preset: "fake-slow", steps: 100_000 },
+  "fake-stubborn": { ...base, preset: "fake-stubborn", steps: 100_000 },
   "fake-diverging": { ...base, preset: "fake-diverging" },
   "fake-throwing": { ...base, preset: "fake-throwing" },
   "fake-failing-late": { ...base, preset: "fake-failing-late" },
@@ -68,6 +69,7 @@ export const runExperiment: RunExperiment = async (engine, request, sink, signal
     theory: {},
     description: "a double: 0 dispatches per step, 0 B",
   });
+  const isStubborn = config.preset === "fake-stubborn";
   const failsLate = config.preset === "fake-failing-late";
   let stopped: RunResult["stopped"];
   let last = recordAt(config, 0);
@@ -77,9 +79,9 @@ export const runExperiment: RunExperiment = async (engine, request, sink, signal
     if (config.preset === "fake-diverging" && step === 7) last = { ...last, loss: Number.NaN };
     await sink.records([last]);
     if (failsLate && step === 20) throw new Error("failed on purpose");
-    if (config.preset === "fake-slow") await pause(2);
+    if (config.preset === "fake-slow" || isStubborn) await pause(2);
     if (Number.isNaN(last.loss)) stopped = { reason: "diverged", step };
-    else if (signal.aborted && step < config.steps) stopped = { reason: "interrupted", step };
+    else if (signal.aborted && !isStubborn && step < config.steps) stopped = { reason: "interrupted", step };
     if (stopped) break;
   }
   for (const item of request.save) await sink.file(`${item}.npy`, new Uint8Array([1, 2, 3]));

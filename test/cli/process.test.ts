@@ -9,21 +9,18 @@ beforeAll(async () => {
   distPath = await distWithDouble();
 });
 
-/** Starts the slow run and sends a signal as soon as it has begun, a second one as soon as the first was noticed. */
-async function interrupt(first: NodeJS.Signals, second?: NodeJS.Signals): Promise<Ran> {
-  let sent = 0;
-  const args = ["train", "fake-slow", "--runtime", "node", "--out", "out", "--json"];
+/** Starts a slow run and sends a signal as soon as it has begun, the others each so many milliseconds after it. */
+async function interrupt(preset: string, signal: NodeJS.Signals, againMs: readonly number[] = []): Promise<Ran> {
+  let isSent = false;
+  const args = ["train", preset, "--runtime", "node", "--out", "out", "--json"];
   return eigenstep(args, {
     cwd: await temporaryFolder(),
     distPath,
     onStderr(text, kill) {
-      if (sent === 0 && text.includes("a double")) {
-        sent = 1;
-        kill(first);
-      } else if (sent === 1 && second !== undefined && text.includes("once more")) {
-        sent = 2;
-        kill(second);
-      }
+      if (isSent || !text.includes("a double")) return;
+      isSent = true;
+      kill(signal);
+      for (const ms of againMs) setTimeout(() => kill(signal), ms);
     },
   });
 }
@@ -50,7 +47,7 @@ describe("a process", () => {
   });
 
   it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("ends cleanly on %s with everything recorded", async (signal) => {
-    const { code, stdout, stderr, cwd } = await interrupt(signal);
+    const { code, stdout, stderr, cwd } = await interrupt("fake-slow", signal);
     expect(code).toBe(130);
     expect(stderr).toContain("error RUN-INTERRUPTED:");
     const { stopped, out } = JSON.parse(stdout);
@@ -61,9 +58,16 @@ describe("a process", () => {
     expect(await readdir(out)).toContain("summary.json");
   });
 
-  it("ends at once on a second signal", async () => {
-    const { code, cwd } = await interrupt("SIGINT", "SIGINT");
+  it("takes two signals at once for one, as npm sends them", async () => {
+    const { code, stdout } = await interrupt("fake-slow", "SIGINT", [1]);
     expect(code).toBe(130);
-    expect(await readdir(join(cwd, "out"))).not.toContain("config.json.partial");
+    expect(JSON.parse(stdout).stopped.reason).toBe("interrupted");
+  });
+
+  it("ends at once on a later second signal, with what was recorded kept", async () => {
+    const { code, stdout, cwd } = await interrupt("fake-stubborn", "SIGINT", [400]);
+    expect([code, stdout]).toEqual([130, ""]);
+    expect((await readdir(join(cwd, "out"))).sort()).toEqual(["config.json", "metrics.jsonl"]);
+    expect(await readFile(join(cwd, "out", "metrics.jsonl"), "utf8")).toMatch(/}\n$/);
   });
 });

@@ -1,0 +1,44 @@
+/** Public surface of `eigenstep`: engine, graphs, differentiation, plans, training. Re-exports only. */
+export { type CommandList, CompiledPlan } from "./autodiff/compiledPlan.ts";
+export {
+  add,
+  affine,
+  center,
+  concat,
+  constant,
+  crossCorrelation,
+  eigenvalues,
+  frobeniusIdentity,
+  type MatmulOptions,
+  matmul,
+  multiply,
+  relu,
+  reshape,
+  scale,
+  slice,
+  standardize,
+  subtract,
+  sum,
+  sumOverColumns,
+  sumOverRows,
+  sumSquares,
+} from "./autodiff/functions.ts";
+export { grad, vjp } from "./autodiff/grad.ts";
+export { Graph, type Node, type Segment, Tensor } from "./autodiff/graph.ts";
+export { type Placement, type Plan, type PlannedCall, planTotals } from "./autodiff/plan.ts";
+export { type PlanRequest, planGraph } from "./autodiff/planner.ts";
+export { type AdapterDescription, adapterLine, type LimitName } from "./device/adapter.ts";
+export { type BufferRequest, Engine, type EngineRequest } from "./device/engine.ts";
+export { EngineError, type EngineErrorInit, isEngineError } from "./errors.ts";
+export type { DType, Target, TensorSpec } from "./ops/opDefinition.ts";
+export { type OptimizerUpdate, type SgdOptions, sgd } from "./optim/sgd.ts";
+export { type ReplayOptions, type ReplayResult, replay, type StepRecord } from "./train/replay.ts";
+export {
+  compileTrainingStep,
+  type Objective,
+  planTrainingStep,
+  type TrainingStep,
+  type TrainingStepOptions,
+  targetOf,
+  trainingStep,
+} from "./train/trainingStep.ts";
