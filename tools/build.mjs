@@ -28,7 +28,7 @@ const ENTRIES = {
   kernels: "src/kernels/index.ts",
   theory: "src/theory/index.ts",
   data: "src/data/index.ts",
-  node: "src/device/nodeRuntime.ts",
+  node: "src/node.ts",
   cli: "src/cli/main.ts",
 };
 /** Loaded at run time when they are needed, with an error that names the remedy when they are missing. */

@@ -107,15 +107,24 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
 /** Entries start … end − 1 of the first dimension; shares memory with x. */
 export function slice(x: Tensor, start: number, end: number): Tensor {
   const [length = 1, ...rest] = x.shape;
-  if (!(start >= 0 && start < end && end <= length)) {
-    throw shapeError("slice", [x], `rows ${start} … ${end} are not inside`, `Use 0 ≤ start < end ≤ ${length}.`);
+  const isRun = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start < end && end <= length;
+  if (!isRun) {
+    throw shapeError("slice", [x], `rows ${start} … ${end} are not inside`, `Use whole numbers 0 ≤ start < end ≤ ${length}.`);
   }
   return x.graph.view(x, [end - start, ...rest], start * elementCount(rest));
 }
 
 /** Joins along the first dimension. */
 export function concat(parts: readonly Tensor[]): Tensor {
-  const first = operand(parts, 0);
+  const [first] = parts;
+  if (!first) {
+    throw new EngineError({
+      code: "GRAPH-ARITY",
+      message: "concat takes at least one part, given none",
+      fix: "Pass the tensors to join.",
+      where: "concat",
+    });
+  }
   const rest = first.shape.slice(1);
   if (parts.some((part) => part.shape.slice(1).join() !== rest.join())) {
     throw shapeError("concat", parts, "parts differ beyond the first dimension", "Reshape the parts alike.");

@@ -79,6 +79,25 @@ export interface Segment {
   readonly elements: number;
 }
 
+/** The flat parameter buffer. */
+const PARAMETERS = "parameters";
+
+/** True for names of a plan's own buffers, under which no leaf and no output may live. */
+export function isReservedName(name: string): boolean {
+  return [PARAMETERS, "uniforms", "unused"].includes(name) || name.startsWith("slot:");
+}
+
+/** @throws EngineError GRAPH-SHAPE unless every extent is a positive integer */
+function requireExtents(where: string, shape: readonly number[]): void {
+  if (shape.every((extent) => Number.isInteger(extent) && extent >= 1)) return;
+  throw new EngineError({
+    code: "GRAPH-SHAPE",
+    message: `${where}: shape ${shapeText(shape)} has an extent that is not a positive integer`,
+    fix: "Give every dimension at least one entry.",
+    where,
+  });
+}
+
 export class Graph {
   readonly nodes: Node[] = [];
   readonly leaves: Tensor[] = [];
@@ -106,21 +125,21 @@ export class Graph {
   /** A trainable tensor: a segment of the buffer `parameters`. */
   parameter(name: string, shape: readonly number[]): Tensor {
     const offset = this.#parameterElements;
-    const elements = elementCount(shape);
+    const tensor = this.#leaf(name, { shape, dtype: "f32" }, { role: "parameter", buffer: PARAMETERS, offset });
+    const { elements } = tensor;
     this.#parameterElements = offset + Math.ceil(elements / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT;
-    const tensor = this.#leaf(name, { shape, dtype: "f32" }, { role: "parameter", buffer: "parameters", offset });
     this.segments.push({ name, shape, offset, elements });
     return tensor;
   }
 
   /** The whole flat parameter buffer, as what an optimiser writes; all parameters must have been made before. */
   allParameters(): Tensor {
-    const existing = this.leaves.find((leaf) => leaf.name === "parameters");
+    const existing = this.leaves.find((leaf) => leaf.name === PARAMETERS);
     const spec: TensorSpec = { shape: [this.#parameterElements], dtype: "f32" };
-    return existing ?? this.#leaf("parameters", spec, { role: "state", buffer: "parameters", offset: 0 });
+    return existing ?? this.#leaf(PARAMETERS, spec, { role: "state", buffer: PARAMETERS, offset: 0 }, true);
   }
 
-  /** Adds a node; shapes are checked here. @throws EngineError GRAPH-SHAPE and others of the op's `infer` */
+  /** Adds a node; shapes are checked here. @throws EngineError GRAPH-FOREIGN-TENSOR, GRAPH-SHAPE and others of the op's `infer` */
   add<A>(op: OpDefinition<A>, inputs: readonly Tensor[], attributes: A, name: string = op.name): readonly Tensor[] {
     const foreign = inputs.find((input) => input.graph !== this);
     if (foreign) {
@@ -141,6 +160,7 @@ export class Graph {
       label: [...this.#scopes, name].join("/"),
     };
     op.infer(inputs, attributes).forEach((spec, output) => {
+      requireExtents(node.label, spec.shape);
       outputs.push(
         new Tensor(this, this.#tensors++, spec, output === 0 ? name : `${name}.${output}`, { node, output }),
       );
@@ -151,7 +171,8 @@ export class Graph {
 
   /** The same memory under another shape, from an element offset on. */
   view(base: Tensor, shape: readonly number[], offset: number): Tensor {
-    if (offset < 0 || offset + elementCount(shape) > base.elements) {
+    requireExtents(`view of ${base}`, shape);
+    if (!Number.isInteger(offset) || offset < 0 || offset + elementCount(shape) > base.elements) {
       throw new EngineError({
         code: "GRAPH-SHAPE",
         message: `view: ${shapeText(shape)} from element ${offset} does not fit ${base}`,
@@ -174,7 +195,15 @@ export class Graph {
     }
   }
 
-  #leaf(name: string, spec: TensorSpec, leaf: Leaf): Tensor {
+  #leaf(name: string, spec: TensorSpec, leaf: Leaf, isReserved = false): Tensor {
+    if (!isReserved && isReservedName(name)) {
+      throw new EngineError({
+        code: "GRAPH-NAME",
+        message: `${name} is the name of one of a plan's own buffers`,
+        fix: "Choose another name.",
+        where: name,
+      });
+    }
     if (this.#names.has(name)) {
       throw new EngineError({
         code: "GRAPH-NAME",
@@ -183,14 +212,7 @@ export class Graph {
         where: name,
       });
     }
-    if (spec.shape.some((extent) => !Number.isInteger(extent) || extent < 1)) {
-      throw new EngineError({
-        code: "GRAPH-SHAPE",
-        message: `${name}: shape ${shapeText(spec.shape)} has an extent that is not a positive integer`,
-        fix: "Give every dimension at least one entry.",
-        where: name,
-      });
-    }
+    requireExtents(name, spec.shape);
     this.#names.add(name);
     const tensor = new Tensor(this, this.#tensors++, spec, name, leaf);
     this.leaves.push(tensor);

@@ -3,7 +3,7 @@ import { EngineError } from "../errors.ts";
 import type { ConcatAttributes } from "../ops/memory.ts";
 import { operand } from "../ops/opDefinition.ts";
 import { baseOf } from "./fusion.ts";
-import { type Graph, type Node, SEGMENT_ALIGNMENT, type Tensor } from "./graph.ts";
+import { type Graph, isReservedName, type Node, SEGMENT_ALIGNMENT, type Tensor } from "./graph.ts";
 import type { PersistentBuffer } from "./plan.ts";
 
 /** One allocation: a persistent buffer by name, or a storage that the planner gives a slot for its lifetime. */
@@ -79,6 +79,14 @@ export function placeTensors(
   }
   for (const [name, tensor] of Object.entries(outputs)) {
     const base = baseOf(tensor);
+    if (isReservedName(name) || graph.leaves.some(({ leaf }) => leaf?.buffer === name)) {
+      throw new EngineError({
+        code: "GRAPH-NAME",
+        message: `Output ${name} has the name of a buffer that the plan has already`,
+        fix: "Choose another name.",
+        where: name,
+      });
+    }
     if (base.leaf || placements.has(base) || base.elements !== tensor.elements) {
       throw new EngineError({
         code: "GRAPH-OUTPUT",
@@ -126,7 +134,7 @@ function placeConcatenations(nodes: readonly Node[], placements: Placements): No
       if (!maker || placements.has(base) || base.elements !== part.elements) return false;
       // A tensor that is a part twice would have to be copied within one buffer.
       if (parts.filter((other) => other === base).length > 1) return false;
-      if (!maker.op.acceptsOffsets && at % SEGMENT_ALIGNMENT !== 0) return false;
+      if (maker.op.acceptsOffsets !== "all" && at % SEGMENT_ALIGNMENT !== 0) return false;
       if (touchesStorage(base, storage, nodes, placements)) return false;
       placements.put(base, { storage, offset: at });
       return true;
@@ -141,7 +149,8 @@ function touchesStorage(base: Tensor, storage: Storage, nodes: readonly Node[], 
   const isIn = (tensor: Tensor): boolean => placements.has(tensor) && placements.of(tensor).storage === storage;
   return nodes.some((node) => {
     if (node.op.name === "concat") return false;
-    if (node.outputs.includes(base)) return node.inputs.some(isIn);
+    // Beside another output of its node there would be two writers of one buffer.
+    if (node.outputs.includes(base)) return node.inputs.some(isIn) || node.outputs.some(isIn);
     return node.inputs.some((input) => baseOf(input) === base) && node.outputs.some(isIn);
   });
 }

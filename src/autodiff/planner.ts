@@ -26,10 +26,11 @@ interface DraftCall extends Omit<PlannedCall, "bindings"> {
   readonly bindings: Readonly<Record<string, { readonly place: Place; readonly elements: number } | "unused">>;
 }
 
-/** @throws EngineError GRAPH-OUTPUT, GRAPH-ALIAS, LIMIT-GRID */
+/** @throws EngineError GRAPH-OUTPUT, GRAPH-NAME, GRAPH-ALIGNMENT, GRAPH-ALIAS, LIMIT-GRID */
 export function planGraph({ graph, programs, outputs = {}, target }: PlanRequest): Plan {
   const roots = [...Object.values(programs).flat(), ...Object.values(outputs)];
-  const fused = fuse(liveNodes(graph, roots), new Set(Object.values(outputs).map(baseOf)));
+  const wanted = roots.flatMap((root) => ("op" in root ? [] : [baseOf(root)]));
+  const fused = fuse(liveNodes(graph, roots), new Set(wanted));
   const { placements, nodes } = placeTensors(graph, fused, outputs);
   const membership = programMembership(nodes, programs);
   const drafts = nodes.flatMap((node) => lowerNode(node, placements, target, membership.get(node) ?? []));
@@ -82,9 +83,18 @@ function programMembership(nodes: readonly Node[], programs: PlanRequest["progra
 
 function lowerNode(node: Node, placements: Placements, target: Target, programs: readonly string[]): DraftCall[] {
   const copies: DraftCall[] = [];
-  const places = node.inputs.map((input): Place => {
+  const places = node.inputs.map((input, index): Place => {
     const place = placements.of(input);
     if (node.op.acceptsOffsets || place.offset % SEGMENT_ALIGNMENT === 0) return place;
+    if (node.op.writes?.includes(index)) {
+      // A copy would take the update and leave the state as it was.
+      throw new EngineError({
+        code: "GRAPH-ALIGNMENT",
+        message: `${node.label}: ${input} is updated in place from element ${place.offset} of ${place.storage.name}, no multiple of ${SEGMENT_ALIGNMENT}`,
+        fix: "Give the state a tensor of its own.",
+        where: node.label,
+      });
+    }
     // No kernel of this op can start inside an aligned unit: give it a copy of its own.
     const storage: Storage = {
       name: `${node.label} copy of ${input.name}`,

@@ -75,10 +75,16 @@ export class RunFolder {
   /** @throws EngineError RUN-WRITE, as all of the following */
   async begin(config: RunConfig): Promise<void> {
     await this.#writing("config.json", async () => {
-      await mkdir(this.path, { recursive: true });
-      // "wx" fails if another run took the folder in the meantime.
-      await writeFile(join(this.path, "metrics.jsonl"), "", { flag: "wx" });
-      await this.#replace("config.json", json(config));
+      const created = await mkdir(this.path, { recursive: true });
+      try {
+        // "wx" fails if another run took the folder in the meantime.
+        await writeFile(join(this.path, "metrics.jsonl"), "", { flag: "wx" });
+        await this.#replace("config.json", json(config));
+      } catch (error) {
+        // Only what was made here goes.
+        if (created !== undefined) await rm(created, { recursive: true, force: true }).catch(() => {});
+        throw error;
+      }
     });
     this.#hasBegun = true;
   }

@@ -10,7 +10,7 @@ export interface CrossCorrelationAttributes {
 
 export const crossCorrelationOp: OpDefinition<CrossCorrelationAttributes> = {
   name: "crossCorrelation",
-  acceptsOffsets: true,
+  acceptsOffsets: "operands",
   infer(inputs) {
     requireInputs("crossCorrelation", inputs, 2);
     requireF32("crossCorrelation", inputs);

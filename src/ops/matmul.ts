@@ -12,6 +12,7 @@ import {
   operand,
   type PlacedTensor,
   requireF32,
+  requireInputs,
   shapeError,
   type Target,
   type TensorSpec,
@@ -62,11 +63,11 @@ function productShape(inputs: readonly TensorSpec[], { transposeA, transposeB }:
 
 export const matmulOp: OpDefinition<MatmulAttributes> = {
   name: "matmul",
-  acceptsOffsets: true,
+  acceptsOffsets: "all",
   infer(inputs, attributes) {
+    requireInputs("matmul", inputs, 2 + Number(attributes.hasBias) + Number(attributes.hasAddend));
     requireF32("matmul", inputs);
-    const expected = 2 + Number(attributes.hasBias) + Number(attributes.hasAddend);
-    if (inputs.length !== expected || inputs.slice(0, 2).some((input) => input.shape.length < 2)) {
+    if (inputs.slice(0, 2).some((input) => input.shape.length < 2)) {
       throw shapeError(
         "matmul",
         inputs,

@@ -22,7 +22,7 @@ function copyCall(x: PlacedTensor, inputIndex: number, yOffset: number): KernelC
 
 export const copyOp: OpDefinition<Record<never, never>> = {
   name: "copy",
-  acceptsOffsets: true,
+  acceptsOffsets: "all",
   infer(inputs) {
     requireInputs("copy", inputs, 1);
     requireF32("copy", inputs);
@@ -44,7 +44,7 @@ export interface ConcatAttributes {
 /** Joins tensors in memory order; parts that the planner could place directly cost nothing. */
 export const concatOp: OpDefinition<ConcatAttributes> = {
   name: "concat",
-  acceptsOffsets: true,
+  acceptsOffsets: "all",
   infer(inputs, { shape, offsets }) {
     requireF32("concat", inputs);
     const total = elementCount(shape);
@@ -62,9 +62,11 @@ export const concatOp: OpDefinition<ConcatAttributes> = {
     return [{ shape, dtype: "f32" }];
   },
   flops: () => 0,
-  lower({ inputs, attributes }) {
+  lower({ inputs, outputs, attributes }) {
+    // A concatenation inside another starts where the outer one puts it.
+    const { offset } = operand(outputs, 0);
     return inputs.flatMap((input, index) =>
-      attributes.inPlace[index] ? [] : [copyCall(input, index, operand(attributes.offsets, index))],
+      attributes.inPlace[index] ? [] : [copyCall(input, index, offset + operand(attributes.offsets, index))],
     );
   },
 };
@@ -77,7 +79,7 @@ export interface FillAttributes {
 /** A constant tensor: random_fill with scale 0. */
 export const fillOp: OpDefinition<FillAttributes> = {
   name: "fill",
-  acceptsOffsets: true,
+  acceptsOffsets: "all",
   infer(inputs, { shape }) {
     requireInputs("fill", inputs, 0);
     return [{ shape, dtype: "f32" }];

@@ -60,8 +60,8 @@ export interface OpDefinition<Attributes = unknown> {
   lower(context: LowerContext<Attributes>): readonly KernelCall[];
   /** Floating-point operations, a multiply-add counting two. */
   flops(inputs: readonly TensorSpec[], outputs: readonly TensorSpec[], attributes: Attributes): number;
-  /** True when operands and results may start at any element; otherwise at multiples of 64 elements (256 bytes). */
-  readonly acceptsOffsets?: boolean;
+  /** What may start at any element: operands, or results too. The rest starts at multiples of 64 elements (256 bytes). */
+  readonly acceptsOffsets?: "operands" | "all";
   /** Indices of inputs that the op also writes, in place (optimiser, counters): persistent tensors only. */
   readonly writes?: readonly number[];
 }

@@ -14,7 +14,7 @@ export interface RandomAttributes {
 
 export const randomOp: OpDefinition<RandomAttributes> = {
   name: "random",
-  acceptsOffsets: true,
+  acceptsOffsets: "all",
   infer(inputs, { shape }) {
     requireInputs("random", inputs, 0);
     return [{ shape, dtype: "f32" }];

@@ -29,7 +29,7 @@ describe("format", () => {
       "2 h 10 min",
       "-",
     ]);
-    expect([0, 0.001, -0.2, null].map(formatPercent)).toEqual(["+0.00 %", "+0.10 %", "-20.0 %", "-"]);
+    expect([0, 0.001, -0.2, null].map(formatPercent)).toEqual(["0.00 %", "+0.10 %", "-20.0 %", "-"]);
     expect([0, 1023, 1024, 1.5 * 2 ** 30].map(formatBytes)).toEqual(["0 B", "1023 B", "1 KiB", "1.5 GiB"]);
   });
   it("columns", () => {
@@ -56,8 +56,13 @@ describe("staircasePlot", () => {
     const fall = lines[0]!.indexOf("╮");
     expect(Math.abs(fall - theory.indexOf("▲"))).toBeLessThanOrEqual(1);
     expect(lines[2]!.slice(fall, theory.lastIndexOf("▲"))).toMatch(/^.?─+.?$/);
-    expect(lines.every((line) => line.length <= 49)).toBe(true);
-    expect(lines.map((line) => line.slice(0, 7).trim())).toEqual(["2", "", "1", "", "0", "", "theory", ""]);
+    expect(lines.every((line) => line.length <= 50)).toBe(true);
+    expect(lines.map((line) => line.slice(0, 8).trim())).toEqual(["2", "", "1", "", "0", "", "theory", ""]);
+  });
+
+  it("keeps its scale when a run diverges", () => {
+    const lines = staircasePlot({ times: [1, 2, 3, 4], losses: [2, 1, 3, 1e30], width: 20, height: 5 });
+    expect(lines[0]).toMatch(/^ {7}4 │ +╭$/);
   });
 
   it("does without prediction, skips NaN, and draws nothing from nothing", () => {

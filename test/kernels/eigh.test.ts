@@ -90,7 +90,7 @@ function withSpectrum(spectrum: readonly number[], seed: number): Float32Array {
  *   ‖AV − V·diag(λ̂)‖_F ≤ 2·n·u·‖A‖_F      largest seen 0.94 (n = 5)
  *   ‖VᵀV − I‖_F ≤ 4·n·u                    largest seen 1.77 (Hilbert, n = 21)
  *
- * Sweeps: at most 13 seen (n = 33, spectrum over ten decades), of 20 allowed.
+ * Sweeps: at most 13 seen (n = 33, close pairs of eigenvalues), of 20 allowed.
  */
 function verify(a: Float32Array, n: number, result: Result): void {
   expect(result.flags).toBe(0);

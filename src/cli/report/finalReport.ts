@@ -17,14 +17,9 @@ export function finalReport(result: RunResult, curve: Curve, out: string): strin
   if (plot.length > 0) sections.push(["loss against t (logarithmic)", ...plot]);
   if (steps) sections.push(["step times, predicted and measured", ...stepTable(steps)]);
   const ended = result.stopped ? `${result.stopped.reason} at step ${result.stopped.step}` : `${result.steps} steps`;
-  const rate = result.wallMs > 0 ? `, ${formatNumber((1000 * lastStep(result)) / result.wallMs, 3)} steps/s` : "";
   sections.push([
-    `${result.preset}: ${ended} in ${formatDuration(result.wallMs / 1000)}${rate}; loss ${formatNumber(result.loss.first)} → ${formatNumber(result.loss.last)}`,
+    `${result.preset}: ${ended} in ${formatDuration(result.wallMs / 1000)}; loss ${formatNumber(result.loss.first)} → ${formatNumber(result.loss.last)}`,
     `run folder: ${out}`,
   ]);
   return `\n${sections.map((lines) => lines.join("\n")).join("\n\n")}\n`;
-}
-
-function lastStep(result: RunResult): number {
-  return result.stopped?.step ?? result.steps;
 }

@@ -13,7 +13,8 @@ export function formatNumber(value: number | null | undefined, digits = 4): stri
 export function formatPercent(fraction: number | null | undefined): string {
   if (fraction === null || fraction === undefined || !Number.isFinite(fraction)) return "-";
   const percent = 100 * fraction;
-  return `${percent >= 0 ? "+" : ""}${percent.toFixed(Math.abs(percent) < 9.995 ? 2 : 1)} %`;
+  if (Math.abs(percent) < 0.005) return "0.00 %";
+  return `${percent > 0 ? "+" : ""}${percent.toFixed(Math.abs(percent) < 9.995 ? 2 : 1)} %`;
 }
 
 /** `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`. */

@@ -32,9 +32,10 @@ export function staircasePlot(input: StaircaseInput): string[] {
   const end = Math.log(last.time);
   const column = (time: number) => Math.round(((Math.log(time) - start) / (end - start)) * (width - 1));
 
-  const top = Math.max(...points.map(({ loss }) => loss));
-  const bottom = Math.min(0, ...points.map(({ loss }) => loss));
-  const row = (loss: number) => Math.round(((top - loss) / (top - bottom || 1)) * (height - 1));
+  // A diverging run leaves the plot at the top instead of flattening everything before.
+  const top = Math.min(maximum(points), 2 * first.loss);
+  const bottom = 0;
+  const row = (loss: number) => Math.round(((top - clamp(loss, bottom, top)) / (top - bottom || 1)) * (height - 1));
 
   const grid = Array.from({ length: height }, () => new Array<string>(width).fill(" "));
   const marks = new Array<string>(width).fill(" ");
@@ -51,7 +52,16 @@ export function staircasePlot(input: StaircaseInput): string[] {
 }
 
 /** Width of the labels of the loss axis. */
-const LABEL = 7;
+const LABEL = 8;
+
+/** Not Math.max(...losses): a long run has more records than a call may have arguments. */
+function maximum(points: readonly { readonly loss: number }[]): number {
+  return points.reduce((most, { loss }) => Math.max(most, loss), 0);
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(Math.max(value, least), most);
+}
 
 /** Last loss in each column; a column without a record continues the one before. */
 function columnLosses(

@@ -10,7 +10,7 @@ import { taskRuntime } from "./taskRuntime.ts";
 export function createNodeRuntime(driverFolders: readonly string[]): Runtime {
   return taskRuntime("node", async (task, sink, signal, dataPath) => {
     const { gpu, driver } = await nodeGpu({ browserFolders: driverFolders });
-    const engine = await Engine.request({ gpu });
+    const engine = await Engine.request({ gpu, pollsBusily: true });
     try {
       return await executeTask(engine, task, {
         sink,
