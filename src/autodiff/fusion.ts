@@ -11,7 +11,8 @@
  *   | relu(matmul)                             | matmul with ReLU            |
  *   | scale(scale(x))                          | scale                       |
  *
- * A chain is fused only where its inner tensor has no other consumer. Scales are folded in f64 and rounded once.
+ * A chain is fused only where its inner tensor has no other consumer (a scale before a matmul may have: it stays for them), and where no
+ * state that its inner node reads is written in between. Scales are folded in f64 and rounded once.
  */
 import { type AffineAttributes, affineOp, type BinaryAttributes, broadcastOf } from "../ops/elementwise.ts";
 import { type MatmulAttributes, matmulOp } from "../ops/matmul.ts";
@@ -64,11 +65,20 @@ function fuseOnce(nodes: readonly Node[], kept: ReadonlySet<Tensor>): Node[] | u
     producer: (tensor) => (tensor.view ? undefined : producer.get(tensor)),
   };
   for (const node of nodes) {
-    const fusion = FUSIONS.map((match) => match(node, context)).find((found) => found !== undefined);
+    const fusion = FUSIONS.map((match) => match(node, context)).find((found) => found && canMove(nodes, found.inner, node));
     if (!fusion) continue;
-    return nodes.filter((other) => other !== fusion.absorbed).map((other) => (other === node ? fusion.result : other));
+    const absorbed = fusion.isAbsorbed ? fusion.inner : undefined;
+    return nodes.filter((other) => other !== absorbed).map((other) => (other === node ? fusion.result : other));
   }
   return undefined;
+}
+
+/** True when `inner` reads at the place of `outer` what it reads at its own: no node between them writes a buffer that it reads. */
+function canMove(nodes: readonly Node[], inner: Node, outer: Node): boolean {
+  const bufferOf = (tensor: Tensor): string | undefined => baseOf(tensor).leaf?.buffer;
+  const read = new Set(inner.inputs.map(bufferOf).filter((buffer) => buffer !== undefined));
+  const between = nodes.slice(nodes.indexOf(inner) + 1, nodes.indexOf(outer));
+  return !between.some(({ op, inputs }) => op.writes?.some((index) => read.has(bufferOf(operand(inputs, index)) ?? "")));
 }
 
 interface FusionContext {
@@ -78,8 +88,10 @@ interface FusionContext {
 
 interface Fusion {
   readonly result: Node;
-  /** Node that disappears, if any. */
-  readonly absorbed?: Node;
+  /** The chain's inner node, whose work moves to the place of the outer one. */
+  readonly inner: Node;
+  /** It disappears; otherwise it stays for its other consumers. */
+  readonly isAbsorbed: boolean;
 }
 
 type FusionRule = (node: Node, context: FusionContext) => Fusion | undefined;
@@ -104,7 +116,8 @@ function scaleIntoOperand(node: Node, context: FusionContext): Fusion | undefine
     const isSole = context.soleProducer(operand(node.inputs, index), "affine") === scaled;
     return {
       result: { ...node, inputs, attributes: { ...attributes, scale: attributes.scale * alpha } },
-      ...(isSole ? { absorbed: scaled } : {}),
+      inner: scaled,
+      isAbsorbed: isSole,
     };
   }
   return undefined;
@@ -126,7 +139,8 @@ function affineOfMatmul(node: Node, context: FusionContext): Fusion | undefined 
       label: node.label,
       attributes: { ...attributes, scale: attributes.scale * alpha, relu },
     },
-    absorbed: inner,
+    inner,
+    isAbsorbed: true,
   };
 }
 
@@ -163,7 +177,8 @@ function addToMatmul(node: Node, context: FusionContext): Fusion | undefined {
           hasAddend: !isBias,
         },
       },
-      absorbed: inner,
+      inner,
+      isAbsorbed: true,
     };
   }
   return undefined;
@@ -177,6 +192,7 @@ function scaleOfScale(node: Node, context: FusionContext): Fusion | undefined {
   const { alpha } = inner.attributes as AffineAttributes;
   return {
     result: { ...node, inputs: inner.inputs, attributes: { ...attributes, alpha: attributes.alpha * alpha } },
-    absorbed: inner,
+    inner,
+    isAbsorbed: true,
   };
 }

@@ -38,7 +38,9 @@ const WRAPPER = `
   wrap(GPUQueue.prototype, "writeBuffer", () => log("write"));
 `;
 
-async function countedRun(config: Task & { kind: "train" }): Promise<{ calls: Call[]; result: RunResult; records: number }> {
+async function countedRun(
+  config: Task & { kind: "train" },
+): Promise<{ calls: Call[]; result: RunResult; records: number }> {
   const root = await dist();
   let records = 0;
   let resolve: (result: RunResult) => void = () => {};

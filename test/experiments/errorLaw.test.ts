@@ -25,7 +25,10 @@ const { values, vectors } = symmetricEigen(gamma, m, { count: d });
 const shape = new TestRandom(5).normals(d * m);
 
 /** Largest ‖W − W*‖_F over the looks; W* is the aligned solution of the discrete recurrence from s_j(0) = R_jj. */
-function supDistance(looks: readonly { readonly step: number; readonly weights: ArrayLike<number> }[], w0: Float32Array): number {
+function supDistance(
+  looks: readonly { readonly step: number; readonly weights: ArrayLike<number> }[],
+  w0: Float32Array,
+): number {
   const { amplitudes, q } = initAmplitudes(w0, vectors, { d, m });
   let largest = 0;
   for (const { step, weights } of looks) {
@@ -86,7 +89,9 @@ describe("small random initialisation: W converges to the aligned solution as it
     }
     // γ_{d+1}/γ_d = 1/1.5: exponent 1/3 as α → 0; large scales saturate and fall more slowly.
     const exponents = onGpu.slice(1).map((value, i) => Math.log10(onGpu[i]! / value));
-    console.log(`sup ‖W − W*‖ at α = ${scales.join(", ")}: ${onGpu.map((value) => value.toFixed(4)).join(", ")}; exponents ${exponents.map((e) => e.toFixed(3)).join(", ")}`);
+    console.log(
+      `sup ‖W − W*‖ at α = ${scales.join(", ")}: ${onGpu.map((value) => value.toFixed(4)).join(", ")}; exponents ${exponents.map((e) => e.toFixed(3)).join(", ")}`,
+    );
     for (const exponent of exponents) {
       expect(exponent).toBeGreaterThan(0.2);
       expect(exponent).toBeLessThan(0.4);
