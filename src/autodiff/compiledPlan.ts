@@ -46,13 +46,14 @@ export class CompiledPlan {
    * Creates buffers, pipelines and bind groups.
    *
    * @param external persistent buffers of the caller (or of another plan), by name; not destroyed with this plan
-   * @throws EngineError LIMIT-BUFFER, LIMIT-MEMORY, KERNEL-COMPILE, GRAPH-EXTERNAL-SIZE
+   * @throws EngineError LIMIT-BUFFER, LIMIT-MEMORY, KERNEL-COMPILE, GRAPH-EXTERNAL-SIZE, LIMIT-BINDING
    */
   static async compile(
     engine: Engine,
     plan: Plan,
     external: Readonly<Record<string, GPUBuffer>> = {},
   ): Promise<CompiledPlan> {
+    requireBindable(plan, engine.adapter.limits.maxStorageBufferBindingSize);
     const uniforms = packUniforms(plan);
     const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const own = plan.persistent.filter(({ name, sizeBytes }) => !isExternal(external, name, sizeBytes));
@@ -152,6 +153,23 @@ export class CompiledPlan {
   /** Frees the buffers this plan created. Idempotent. */
   destroy(): void {
     this.#engine.destroyBuffers(this.#owned);
+  }
+}
+
+/** @throws EngineError LIMIT-BINDING when a tensor is larger than the device binds */
+function requireBindable(plan: Plan, maxStorageBufferBindingSize: number): void {
+  for (const call of plan.calls) {
+    for (const [name, placement] of Object.entries(call.bindings)) {
+      if (placement === "unused" || placement.sizeBytes <= maxStorageBufferBindingSize) continue;
+      const { sizeBytes } = placement;
+      throw new EngineError({
+        code: "LIMIT-BINDING",
+        message: `${call.node}: ${name} takes ${sizeBytes} bytes; the device binds at most ${maxStorageBufferBindingSize}`,
+        fix: "Use a smaller batch or model, or a device with larger bindings.",
+        where: call.node,
+        detail: { sizeBytes, maxStorageBufferBindingSize },
+      });
+    }
   }
 }
 
