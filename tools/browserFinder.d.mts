@@ -10,7 +10,12 @@ export interface FoundBrowser {
   readonly source: string;
 }
 export const BROWSER_VARIABLES: readonly string[];
+export const FIREFOX_VARIABLES: readonly string[];
 export function thisMachine(): Machine;
 export function findBrowsers(machine?: Machine): FoundBrowser[];
-export function brokenChoice(machine?: Machine): { readonly variable: string; readonly path: string } | undefined;
+export function findFirefoxes(machine?: Machine): FoundBrowser[];
+export function brokenChoice(
+  machine?: Machine,
+  variables?: readonly string[],
+): { readonly variable: string; readonly path: string } | undefined;
 export function vulkanDriverBeside(browserPath: string): string | undefined;

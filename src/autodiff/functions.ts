@@ -109,7 +109,12 @@ export function slice(x: Tensor, start: number, end: number): Tensor {
   const [length = 1, ...rest] = x.shape;
   const isRun = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start < end && end <= length;
   if (!isRun) {
-    throw shapeError("slice", [x], `rows ${start} … ${end} are not inside`, `Use whole numbers 0 ≤ start < end ≤ ${length}.`);
+    throw shapeError(
+      "slice",
+      [x],
+      `rows ${start} … ${end} are not inside`,
+      `Use whole numbers 0 ≤ start < end ≤ ${length}.`,
+    );
   }
   return x.graph.view(x, [end - start, ...rest], start * elementCount(rest));
 }

@@ -65,7 +65,9 @@ function fuseOnce(nodes: readonly Node[], kept: ReadonlySet<Tensor>): Node[] | u
     producer: (tensor) => (tensor.view ? undefined : producer.get(tensor)),
   };
   for (const node of nodes) {
-    const fusion = FUSIONS.map((match) => match(node, context)).find((found) => found && canMove(nodes, found.inner, node));
+    const fusion = FUSIONS.map((match) => match(node, context)).find(
+      (found) => found && canMove(nodes, found.inner, node),
+    );
     if (!fusion) continue;
     const absorbed = fusion.isAbsorbed ? fusion.inner : undefined;
     return nodes.filter((other) => other !== absorbed).map((other) => (other === node ? fusion.result : other));
@@ -78,7 +80,9 @@ function canMove(nodes: readonly Node[], inner: Node, outer: Node): boolean {
   const bufferOf = (tensor: Tensor): string | undefined => baseOf(tensor).leaf?.buffer;
   const read = new Set(inner.inputs.map(bufferOf).filter((buffer) => buffer !== undefined));
   const between = nodes.slice(nodes.indexOf(inner) + 1, nodes.indexOf(outer));
-  return !between.some(({ op, inputs }) => op.writes?.some((index) => read.has(bufferOf(operand(inputs, index)) ?? "")));
+  return !between.some(({ op, inputs }) =>
+    op.writes?.some((index) => read.has(bufferOf(operand(inputs, index)) ?? "")),
+  );
 }
 
 interface FusionContext {

@@ -13,6 +13,8 @@ export interface Placement {
 
 /** One dispatch. */
 export interface PlannedCall {
+  /** `label#n`: names the dispatch within its plan, the n-th of its node's label. */
+  readonly key: string;
   readonly node: string;
   readonly op: string;
   readonly kernel: Kernel;
@@ -57,9 +59,15 @@ export function planTotals(plan: Plan, programs?: readonly string[]) {
   };
 }
 
-/** The kernel variant of each dispatch, as config.json records it: `label: kernel {knobs}`. */
-export function kernelVariants(plan: Plan): Record<string, string> {
+/** A kernel by name with all its knobs: what one dispatch runs. */
+export interface Variant {
+  readonly kernel: string;
+  readonly knobs: Readonly<Record<string, number | boolean>>;
+}
+
+/** The variant of each dispatch by its key, as config.json records it; `planGraph` takes the same to repeat a plan. */
+export function kernelVariants(plan: Plan): Record<string, Variant> {
   return Object.fromEntries(
-    plan.calls.map((call, index) => [`${index} ${call.node}`, `${call.kernel.name} ${JSON.stringify(call.knobs)}`]),
+    plan.calls.map(({ key, kernel, knobs }) => [key, { kernel: kernel.name, knobs: kernel.knobs(knobs) }]),
   );
 }

@@ -11,6 +11,7 @@ import { runCommand } from "./program.ts";
 import { errorText } from "./reportError.ts";
 import { createChromeRuntime } from "./runtimes/chromeRuntime.ts";
 import { driverFolders, readSetupRecord } from "./runtimes/findBrowser.ts";
+import { createFirefoxRuntime } from "./runtimes/firefoxRuntime.ts";
 import { createNodeRuntime } from "./runtimes/nodeRuntime.ts";
 
 /**
@@ -32,10 +33,11 @@ export async function main(packageRoot: string, pageRoot: string): Promise<never
     signal,
     presets,
     mnistFolder: () => mnistFolder(packageRoot),
-    openRuntime: ({ name, browserPath }) =>
-      name === "chrome"
-        ? createChromeRuntime({ browserPath, setup, pageRoot })
-        : createNodeRuntime(driverFolders(setup)),
+    openRuntime: ({ name, browserPath }) => {
+      if (name === "chrome") return createChromeRuntime({ browserPath, setup, pageRoot });
+      if (name === "firefox") return createFirefoxRuntime({ browserPath, pageRoot });
+      return createNodeRuntime(driverFolders(setup));
+    },
   };
   let exitCode: number;
   try {

@@ -27,7 +27,20 @@ interface TrainFlags extends ExperimentOptions {
   readonly steps?: number;
   readonly seed?: number;
   readonly save?: readonly SaveItem[];
+  readonly resume?: string;
+  readonly quiet?: true;
 }
+
+const TRAIN_HELP = `
+Examples:
+  eigenstep train linear-mnist                              the default run; results below runs/
+  eigenstep train linear-cifar --data cifar-10-batches-bin  real CIFAR-10 images
+  eigenstep train linear-mnist --set model.initScale=1e-4   smaller initial weights: later, sharper steps
+  eigenstep train runs/NAME/config.json                     the same run again
+  eigenstep train --resume runs/NAME                        go on where it stopped
+
+A run folder holds config.json, metrics.jsonl (loss and eigenvalues of every recorded step), summary.json and
+checkpoint.safetensors. Exit codes: 0 done, 1 error, 2 usage, 3 diverged, 130 interrupted.`;
 
 /**
  * Parses `args` (without node and script) and runs the verb.
@@ -74,27 +87,30 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
       .option("--json", "print one JSON document on stdout and nothing else there")
       .option("--browser <path>", "browser to start instead of the one that is found");
   const runtime = () => new Option("--runtime <name>", "where to run").choices(RUNTIME_NAMES);
-  const onExperiment = (command: Command) =>
+  const onExperiment = (command: Command, argument: string) =>
     command
-      .argument("<preset>", "name of a preset, or path of a run's config.json")
+      .argument(argument, "name of a preset, or path of a run's config.json")
       .option("--set <path=value>", "change a value of the configuration, e.g. data.images=256 (repeatable)", collect)
       .addOption(runtime().default("chrome"))
       .addHelpText("after", `\nPresets: ${presets.join(", ")}`);
 
-  onExperiment(verb("train", "train an encoder and compare it with theory"))
+  onExperiment(verb("train", "train an encoder and compare it with theory"), "[preset]")
+    .option("--resume <run>", "go on with an interrupted run from its last checkpoint")
     .option("--data <dir>", "folder with the data set's files (MNIST comes with eigenstep)")
     .option("--out <dir>", "run folder, new or empty (default: a new one below runs/)")
     .option("--steps <n>", "number of updates", wholeNumber(1))
     .option("--seed <n>", "seed of all random numbers", wholeNumber(0))
     .option("--save <list>", `also save, separated by commas: ${SAVE_ITEMS.join(", ")}`, saveList)
-    .action(async (preset: string, flags: TrainFlags) => {
-      done(await train({ ...flags, ...common(flags), preset, set: flags.set ?? [], save: flags.save ?? [] }, context));
+    .option("--quiet", "print nothing but errors")
+    .addHelpText("after", TRAIN_HELP)
+    .action(async (preset: string | undefined, flags: TrainFlags) => {
+      const lists = { set: flags.set ?? [], save: flags.save ?? [], quiet: flags.quiet ?? false };
+      done(await train({ ...flags, ...common(flags), preset, ...lists }, context));
     });
-  onExperiment(verb("plan", "print what a training step consists of: dispatches, FLOPs, bytes, memory")).action(
-    async (preset: string, flags: ExperimentOptions) => {
-      done(await plan({ ...flags, ...common(flags), preset, set: flags.set ?? [] }, context));
-    },
-  );
+  const planVerb = verb("plan", "print what a training step consists of: dispatches, FLOPs, bytes, memory");
+  onExperiment(planVerb, "<preset>").action(async (preset: string, flags: ExperimentOptions) => {
+    done(await plan({ ...flags, ...common(flags), preset, set: flags.set ?? [] }, context));
+  });
   verb("info", "show adapters, features and limits of every runtime, and check the kernels")
     .addOption(runtime())
     .action(async (flags: CommonOptions) => {

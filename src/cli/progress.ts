@@ -2,8 +2,8 @@
 import { Presets, SingleBar } from "cli-progress";
 import { adapterLine } from "../device/adapter.ts";
 import type { MetricsRecord, RunHeader } from "../experiments/contract.ts";
+import { formatDuration, formatNumber } from "../report/format.ts";
 import type { Output } from "./context.ts";
-import { formatDuration, formatNumber } from "./report/format.ts";
 
 /** An eigenvalue counts as learned from here on: half of its final value 1. */
 export const LEARNED = 0.5;
@@ -30,6 +30,9 @@ export function createProgress(output: Output, options: ProgressOptions = {}): P
   return output.isTTY ? barProgress(output, clock) : plainProgress(output, clock, options.plainEveryMs ?? 5000);
 }
 
+/** For --quiet. */
+export const silentProgress: Progress = { phase() {}, begin() {}, record() {}, end() {} };
+
 /** Lines shown once, before the first step: adapter, a warning when it is software, and the plan. */
 export function headerLines(header: RunHeader): string[] {
   const lines = [`adapter: ${adapterLine(header.adapter)}`];
@@ -44,6 +47,8 @@ class Pace {
   readonly #clock: () => number;
   readonly #steps: number;
   readonly #start: number;
+  /** Step of the first record seen: a resumed run does not start at 0. */
+  #first: number | undefined;
 
   constructor(header: RunHeader, clock: () => number) {
     this.#clock = clock;
@@ -53,7 +58,8 @@ class Pace {
 
   at(record: MetricsRecord) {
     const seconds = (this.#clock() - this.#start) / 1000;
-    const rate = seconds > 0 ? record.step / seconds : 0;
+    this.#first ??= record.step;
+    const rate = seconds > 0 ? (record.step - this.#first) / seconds : 0;
     return {
       rate: rate > 0 ? formatNumber(rate, 3) : "-",
       left: rate > 0 ? formatDuration((this.#steps - record.step) / rate) : "-",

@@ -9,6 +9,7 @@ import {
   mkdtemp,
   open,
   readdir,
+  readFile,
   rename,
   rm,
   rmdir,
@@ -18,13 +19,18 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { EngineError } from "../errors.ts";
+import { CHECKPOINT_FILE } from "../experiments/checkpointFile.ts";
 import type { MetricsRecord, RunConfig } from "../experiments/contract.ts";
 import { metricsLine } from "../experiments/metricsLine.ts";
+import { readRunFolder, type StoredRun } from "../report/readRun.ts";
 
 export class RunFolder {
   readonly path: string;
   #metricsBytes = 0;
   #hasBegun = false;
+  /** Whole lines that a resumed folder held, and those of them that are still to be made again. */
+  #kept: readonly string[] | undefined;
+  #expected: string[] = [];
 
   private constructor(path: string) {
     this.path = path;
@@ -67,6 +73,36 @@ export class RunFolder {
     }
   }
 
+  /**
+   * The folder of a run to go on with: its configuration, the records up to its checkpoint, and the rest of its whole lines, which the
+   * run will make again and which are kept. Nothing is changed before `begin`.
+   *
+   * @throws EngineError RUN-NOT-A-RUN, RUN-NEWER, RUN-METRICS, RUN-OUT-UNWRITABLE
+   */
+  static async resume(
+    path: string,
+  ): Promise<{ readonly folder: RunFolder; readonly stored: StoredRun; readonly checkpoint?: Uint8Array }> {
+    const stored = await readRunFolder(path);
+    await probeWritable(path);
+    const folder = new RunFolder(path);
+    const checkpoint = await readFile(join(path, CHECKPOINT_FILE)).catch(() => undefined);
+    const whole = (await readFile(join(path, "metrics.jsonl"))).subarray(0, stored.wholeBytes);
+    folder.#kept = whole.length === 0 ? [] : whole.toString("utf8").trimEnd().split("\n");
+    return { folder, stored, ...(checkpoint ? { checkpoint: new Uint8Array(checkpoint) } : {}) };
+  }
+
+  /** Says that the run goes on after its first `records` records; the lines after them will come again. */
+  continueAfter(records: number): void {
+    const lines = this.#kept ?? [];
+    this.#metricsBytes = Buffer.byteLength(
+      lines
+        .slice(0, records)
+        .map((line) => `${line}\n`)
+        .join(""),
+    );
+    this.#expected = lines.slice(records);
+  }
+
   /** True once the folder exists with its configuration. */
   get hasBegun(): boolean {
     return this.#hasBegun;
@@ -74,6 +110,16 @@ export class RunFolder {
 
   /** @throws EngineError RUN-WRITE, as all of the following */
   async begin(config: RunConfig): Promise<void> {
+    if (this.#kept) {
+      await this.#writing("metrics.jsonl", async () => {
+        // A line that was cut off while it was written goes; whole lines stay where they are.
+        const bytes = this.#metricsBytes + Buffer.byteLength(this.#expected.map((line) => `${line}\n`).join(""));
+        await truncate(join(this.path, "metrics.jsonl"), bytes);
+        await rm(join(this.path, "summary.json"), { force: true });
+      });
+      this.#hasBegun = true;
+      return;
+    }
     await this.#writing("config.json", async () => {
       const created = await mkdir(this.path, { recursive: true });
       try {
@@ -91,8 +137,10 @@ export class RunFolder {
 
   /** Appends whole lines; after a failed write (a full disk) the file is cut back to the last whole line. */
   async append(records: readonly MetricsRecord[]): Promise<void> {
-    const text = Buffer.from(records.map((record) => `${metricsLine(record)}\n`).join(""));
     const path = join(this.path, "metrics.jsonl");
+    const lines = await this.#skipKept(records.map(metricsLine), path);
+    if (lines.length === 0) return;
+    const text = Buffer.from(lines.map((line) => `${line}\n`).join(""));
     await this.#writing("metrics.jsonl", async () => {
       const handle = await open(path, "a");
       try {
@@ -105,6 +153,27 @@ export class RunFolder {
         await handle.close();
       }
     });
+  }
+
+  /**
+   * Passes over lines that are there already. On another adapter a resumed run may differ in the last bits from the lines that the old one
+   * wrote after its checkpoint: then those give way to the new ones.
+   */
+  async #skipKept(lines: readonly string[], path: string): Promise<readonly string[]> {
+    let skipped = 0;
+    while (skipped < lines.length && this.#expected[0] === lines[skipped]) {
+      this.#metricsBytes += Buffer.byteLength(`${this.#expected.shift()}\n`);
+      skipped++;
+    }
+    if (skipped < lines.length && this.#expected.length > 0) {
+      this.#expected = [];
+      await this.#writing("metrics.jsonl", () => truncate(path, this.#metricsBytes));
+    }
+    return lines.slice(skipped);
+  }
+
+  async checkpoint(bytes: Uint8Array): Promise<void> {
+    await this.#writing(CHECKPOINT_FILE, () => this.#replace(CHECKPOINT_FILE, bytes));
   }
 
   /** Writes one file whole or not at all. The name must be plain: what arrives here may come from a page. */
@@ -150,7 +219,7 @@ export class RunFolder {
   }
 }
 
-const RESERVED: ReadonlySet<string> = new Set(["config.json", "metrics.jsonl", "summary.json"]);
+const RESERVED: ReadonlySet<string> = new Set(["config.json", "metrics.jsonl", "summary.json", CHECKPOINT_FILE]);
 
 function json(document: object): string {
   return `${JSON.stringify(document, undefined, 2)}\n`;

@@ -6,7 +6,7 @@ export { CIFAR10_CLASSES, readCifar10 } from "./cifar.ts";
 export { type CropDraw, cropOrigin, mulhi } from "./crop.ts";
 export { type HttpFolderOptions, type HttpOptions, httpFolder, httpSource } from "./httpFiles.ts";
 export { readIdx, readMnist } from "./idx.ts";
-export { type ImageReadOptions, type ImageSet, type PixelLayout, pixelAt } from "./imageSet.ts";
+export { type ImageReadOptions, type ImageSet, type PixelLayout, pixelAt, sha256Hex } from "./imageSet.ts";
 export {
   encodeNpy,
   type Float32Conversion,
@@ -20,6 +20,13 @@ export {
   toFloat32,
 } from "./npy.ts";
 export { CounterRandom, MAX_SEED, RandomStream, threefry2x32, uniform01 } from "./random.ts";
+export {
+  encodeSafetensors,
+  parseSafetensors,
+  type Safetensor,
+  type SafetensorData,
+  type SafetensorsFile,
+} from "./safetensors.ts";
 export {
   type GaussianPairs,
   type GaussianPairsOptions,

@@ -7,6 +7,7 @@
 import { EngineError } from "../errors.ts";
 import { type AdapterDescription, describeDevice, type LimitName, requestAdapter, requiredLimits } from "./adapter.ts";
 import { withErrorScopes } from "./errorScopes.ts";
+import { Poke, pollsSlowly } from "./firefoxPoke.ts";
 
 export interface EngineRequest {
   /** Entry point of WebGPU; `navigator.gpu` unless given (the node runtime passes its own). */
@@ -19,7 +20,11 @@ export interface EngineRequest {
   readonly label?: string;
   /** The runtime spins while a map is pending (Dawn in Node); see `rest`. */
   readonly pollsBusily?: boolean;
+  /** Submit nothing now and then while waiting for the GPU; in Firefox unless given, see firefoxPoke.ts. */
+  readonly pokesWhileWaiting?: boolean;
 }
+
+type WaitingOptions = Pick<EngineRequest, "pollsBusily" | "pokesWhileWaiting">;
 
 export interface BufferRequest {
   readonly label: string;
@@ -29,7 +34,14 @@ export interface BufferRequest {
 }
 
 /** What WebGPU was asked for through an engine; the objects of architecture's replay rule, and the work around them. */
-export type CallKind = "buffers" | "bindGroups" | "layouts" | "shaderModules" | "pipelines" | "submits" | "writeBuffers";
+export type CallKind =
+  | "buffers"
+  | "bindGroups"
+  | "layouts"
+  | "shaderModules"
+  | "pipelines"
+  | "submits"
+  | "writeBuffers";
 
 /** The kinds that count as GPU objects created; encoders, passes and command buffers are unavoidable and not among them. */
 export const OBJECT_KINDS: readonly CallKind[] = ["buffers", "bindGroups", "layouts", "shaderModules", "pipelines"];
@@ -60,10 +72,13 @@ export class Engine {
   #resolveLost: (error: EngineError) => void = () => {};
 
   readonly #pollsBusily: boolean;
+  readonly #poke: Poke | undefined;
 
-  private constructor(device: GPUDevice, isBorrowed: boolean, pollsBusily: boolean) {
+  private constructor(device: GPUDevice, isBorrowed: boolean, waiting: WaitingOptions) {
     this.device = device;
-    this.#pollsBusily = pollsBusily;
+    this.#pollsBusily = waiting.pollsBusily ?? false;
+    const pokes = waiting.pokesWhileWaiting ?? pollsSlowly(globalThis.navigator?.userAgent ?? "");
+    this.#poke = pokes ? new Poke(device.queue) : undefined;
     this.adapter = describeDevice(device);
     this.isBorrowed = isBorrowed;
     this.lost = new Promise((resolve) => {
@@ -88,7 +103,7 @@ export class Engine {
         requiredLimits: limits,
         requiredFeatures: hasTimestamps ? ["timestamp-query"] : [],
       });
-      return new Engine(device, false, options.pollsBusily ?? false);
+      return new Engine(device, false, options);
     } catch (cause) {
       throw new EngineError({
         code: "DEVICE-REQUEST",
@@ -101,7 +116,7 @@ export class Engine {
 
   /** Uses the caller's device: never destroyed, resized or reconfigured by us. */
   static from(device: GPUDevice): Engine {
-    return new Engine(device, true, false);
+    return new Engine(device, true, {});
   }
 
   /** Buffers and bytes alive now, and the most bytes alive at once. */
@@ -239,13 +254,18 @@ export class Engine {
         return;
       }
       this.#pending.add(reject);
+      this.#poke?.begin();
+      const settled = () => {
+        this.#pending.delete(reject);
+        this.#poke?.end();
+      };
       pending.then(
         (value) => {
-          this.#pending.delete(reject);
+          settled();
           resolve(value);
         },
         (cause: unknown) => {
-          this.#pending.delete(reject);
+          settled();
           reject(this.#lostError ?? cause);
         },
       );
@@ -287,6 +307,7 @@ export class Engine {
       fix: "Request a new engine and continue from the last checkpoint.",
       detail: { reason },
     });
+    this.#poke?.stop();
     for (const reject of this.#pending) reject(this.#lostError);
     this.#pending.clear();
     this.#resolveLost(this.#lostError);

@@ -38,8 +38,18 @@ export interface BiasData {
   readonly centered: boolean;
 }
 
+/** Version of the configuration's and the run folder's layout; a reader refuses later ones. */
+export const RUN_FORMAT = 1;
+
+/** The kernel and its knobs that a dispatch of a plan runs. */
+export interface KernelVariant {
+  readonly kernel: string;
+  readonly knobs: Readonly<Record<string, number | boolean>>;
+}
+
 /** A linear encoder z = W x trained by full-batch gradient descent on ‖C − I‖_F² (Simon et al. 2023, §4). */
 export interface LinearConfig {
+  readonly format: typeof RUN_FORMAT;
   /** Name of the preset this came from. */
   readonly preset: string;
   readonly kind: "linear";
@@ -59,6 +69,8 @@ export interface LinearConfig {
   readonly kernels: {
     /** Which family of matrix products: by the adapter, or fixed. The choice made is written into config.json. */
     readonly family: "auto" | "register" | "workgroup";
+    /** Variants of dispatches, by key (`label#n`); those that are not named are chosen. A run writes all it used into config.json. */
+    readonly variants?: Readonly<Record<string, KernelVariant>> | undefined;
   };
   /** Run although the learning rate is above its bound. */
   readonly force: boolean;
@@ -96,6 +108,8 @@ export interface RunResult {
   readonly measured: Readonly<Record<string, unknown>>;
   readonly counters: RunCounters;
   readonly wallMs: number;
+  /** Updates that an earlier run of this folder had done, when this one continued it. */
+  readonly resumedFrom?: number;
   /** Why the run ended before its last step, if it did. */
   readonly stopped?: { readonly reason: "interrupted" | "diverged"; readonly step: number };
 }
@@ -123,6 +137,8 @@ export interface RunSink {
   begin(header: RunHeader): void | Promise<void>;
   /** Records in step order; what is handed over here is kept whatever happens later. */
   records(batch: readonly MetricsRecord[]): void | Promise<void>;
+  /** The state to resume from, as a safetensors file; replaces the one before. Everything recorded before it has been handed over. */
+  checkpoint(bytes: Uint8Array): void | Promise<void>;
   /** A file of the run folder, e.g. `views_a.npy`. */
   file(name: string, bytes: Uint8Array): void | Promise<void>;
 }
@@ -132,6 +148,15 @@ export interface RunRequest {
   readonly save: readonly SaveItem[];
   /** Holds the data set's files; not needed by synthetic data. */
   readonly data?: DataFolder;
+  /** Continue a run from what it left behind. */
+  readonly resume?: ResumeState;
+}
+
+export interface ResumeState {
+  /** Content of checkpoint.safetensors; none when the run ended before its first. */
+  readonly checkpoint?: Uint8Array | undefined;
+  /** Records of metrics.jsonl up to the checkpoint, in order. */
+  readonly records: readonly MetricsRecord[];
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   RandomStream,
   readCifar10,
   readMnist,
+  sha256Hex,
 } from "../data/index.ts";
 import type { Engine } from "../device/engine.ts";
 import { EngineError } from "../errors.ts";
@@ -29,14 +30,23 @@ export interface Feature {
 }
 
 /** Host side of a data set: either images to crop, or the views themselves. */
-export type LinearSource =
-  | { readonly kind: "images"; readonly images: ImageSet }
-  | {
-      readonly kind: "views";
-      readonly viewsA: Float32Array;
-      readonly viewsB: Float32Array;
-      readonly features: readonly Feature[];
-    };
+export type LinearSource = ImageSource | ViewSource;
+
+interface ImageSource {
+  readonly kind: "images";
+  readonly images: ImageSet;
+  /** SHA-256 of the pixels. */
+  readonly hash: string;
+}
+
+interface ViewSource {
+  readonly kind: "views";
+  readonly viewsA: Float32Array<ArrayBuffer>;
+  readonly viewsB: Float32Array<ArrayBuffer>;
+  readonly features: readonly Feature[];
+  /** SHA-256 of both views. */
+  readonly hash: string;
+}
 
 /** Height and width of the images of each source, and their channels. */
 const IMAGE_SHAPE = {
@@ -97,18 +107,31 @@ export async function loadLinearSource(config: LinearConfig, folder: DataFolder 
   const { data, seed } = config;
   switch (data.source) {
     case "mnist":
-      return { kind: "images", images: await readMnist(requireFolder(folder, data.source), { limit: data.images }) };
+      return imageSource(await readMnist(requireFolder(folder, data.source), { limit: data.images }));
     case "cifar10":
-      return { kind: "images", images: await readCifar10(requireFolder(folder, data.source), { limit: data.images }) };
+      return imageSource(await readCifar10(requireFolder(folder, data.source), { limit: data.images }));
     case "synthetic-spectrum": {
       const gammas = [...Array.from({ length: data.modes }, (_, j) => data.decay ** -j), ...data.negative];
-      return { kind: "views", features: [], ...gaussianPairs({ gammas, n: data.pairs, seed, noise: data.noise }) };
+      return viewSource({ ...gaussianPairs({ gammas, n: data.pairs, seed, noise: data.noise }), features: [] });
     }
     case "extent-bias":
-      return { kind: "views", ...extentBias({ seed, n: data.pairs, noise: data.noise }) };
+      return viewSource(extentBias({ seed, n: data.pairs, noise: data.noise }));
     case "amplitude-bias":
-      return { kind: "views", ...amplitudeBias({ seed, n: data.pairs, noise: data.noise }) };
+      return viewSource(amplitudeBias({ seed, n: data.pairs, noise: data.noise }));
   }
+}
+
+function imageSource(images: ImageSet): ImageSource {
+  return { kind: "images", images, hash: images.sha256 };
+}
+
+async function viewSource(views: Pick<ViewSource, "viewsA" | "viewsB" | "features">): Promise<ViewSource> {
+  const { viewsA, viewsB, features } = views;
+  const both = new Float32Array(viewsA.length + viewsB.length);
+  both.set(viewsA);
+  both.set(viewsB, viewsA.length);
+  const hash = await sha256Hex(new Uint8Array(both.buffer), "generated views");
+  return { kind: "views", viewsA, viewsB, features, hash };
 }
 
 function requireFolder(folder: DataFolder | undefined, source: string): DataFolder {

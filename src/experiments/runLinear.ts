@@ -1,17 +1,13 @@
-/** Runs a linear experiment: data, theory, training on the GPU, comparison of step times. */
+/** Runs a linear experiment: data, theory, training on the GPU, comparison of step times; from the start or from a checkpoint. */
 
-import type { Plan } from "../autodiff/plan.ts";
-import { planTotals } from "../autodiff/plan.ts";
+import type { CompiledPlan } from "../autodiff/compiledPlan.ts";
+import { kernelVariants, type Plan, planTotals } from "../autodiff/plan.ts";
 import { encodeNpy } from "../data/index.ts";
 import type { Engine } from "../device/engine.ts";
-import {
-  assertStableLearningRate,
-  type LinearTheory,
-  linearTheory,
-  measuredStepTimes,
-  relativeErrors,
-} from "../theory/index.ts";
-import { replay, type StepRecord } from "../train/replay.ts";
+import { EngineError } from "../errors.ts";
+import { assertStableLearningRate, type LinearTheory, linearTheory } from "../theory/index.ts";
+import { restoreTensors } from "../train/checkpoint.ts";
+import { type ReplayOptions, replay, type StepRecord } from "../train/replay.ts";
 import { STEP_STATE_BYTES } from "../train/stepState.ts";
 import {
   compileTrainingStep,
@@ -20,9 +16,17 @@ import {
   type TrainingStep,
   targetOf,
 } from "../train/trainingStep.ts";
-import type { LinearConfig, MetricsRecord, RunExperiment, RunRequest, RunResult, RunSink } from "./contract.ts";
+import { type CheckpointOwner, decodeCheckpoint, encodeCheckpoint } from "./checkpointFile.ts";
+import type {
+  LinearConfig,
+  MetricsRecord,
+  ResumeState,
+  RunExperiment,
+  RunRequest,
+  RunResult,
+  RunSink,
+} from "./contract.ts";
 import {
-  type Feature,
   type LinearSource,
   linearShape,
   loadLinearSource,
@@ -30,8 +34,12 @@ import {
   prepareLinearRun,
 } from "./linearData.ts";
 import { type LinearShape, linearGraph, VIEWS } from "./linearGraph.ts";
+import { measure } from "./linearMeasures.ts";
 
-/** @throws EngineError CONFIG-…, DATA-…, THEORY-LR-BOUND, DEVICE-…, LIMIT-… */
+/** Time between checkpoints: what a killed run loses at most, beside the records, which are kept as they are made. */
+const CHECKPOINT_MS = 5_000;
+
+/** @throws EngineError CONFIG-…, DATA-…, THEORY-LR-BOUND, RUN-CHECKPOINT-…, RUN-DATA-CHANGED, DEVICE-…, LIMIT-… */
 export const runExperiment: RunExperiment = async (engine, request, sink, signal) => {
   const started = performance.now();
   const { config } = request;
@@ -47,20 +55,10 @@ export const runExperiment: RunExperiment = async (engine, request, sink, signal
     await announce(sink, "compiling the training step");
     const step = linearGraph(shape, config.optimizer.momentum);
     const target = targetOf(engine.adapter.isSoftware, config.kernels.family);
-    const resolved: LinearConfig = { ...config, kernels: { family: target.matmulFamily } };
-    const plan = planTrainingStep(step, target);
-    const run = {
-      engine,
-      request: { ...request, config: resolved },
-      sink,
-      signal,
-      shape,
-      source,
-      prepared,
-      theory,
-      plan,
-      step,
-    };
+    const plan = planTrainingStep(step, target, config.kernels.variants);
+    const kernels = { family: target.matmulFamily, variants: kernelVariants(plan) };
+    const resolved = { ...request, config: { ...config, kernels } };
+    const run = { engine, request: resolved, sink, signal, shape, source, prepared, theory, plan, step };
     return await train(run, started);
   } finally {
     prepared.release();
@@ -93,11 +91,13 @@ interface LinearRun {
 }
 
 async function train(run: LinearRun, started: number): Promise<RunResult> {
-  const { engine, request, sink, signal, shape, prepared, plan, step } = run;
+  const { engine, request, sink, shape, prepared, plan, step } = run;
   const { config, save } = request;
   const compiled = await compileTrainingStep(engine, plan, { [VIEWS]: prepared.views });
   try {
     compiled.write("parameters", new Float32Array(prepared.weights));
+    const owner: CheckpointOwner = { config, dataHash: run.source.hash };
+    const start = request.resume && restore(request.resume, compiled, step, owner);
     const theory = { ...run.theory };
     await sink.begin({ config, adapter: engine.adapter, theory, description: describe(plan, shape) });
     if (save.includes("views")) {
@@ -106,18 +106,10 @@ async function train(run: LinearRun, started: number): Promise<RunResult> {
     }
     if (save.includes("weights")) await sink.file("weights_init.npy", encodeNpy(prepared.weights, [shape.d, shape.m]));
 
-    const { learningRate, momentum } = config.optimizer;
-    const history: MetricsRecord[] = [];
-    const options = {
-      steps: config.steps,
-      recordEvery: config.record.every,
-      learningRate,
-      spectrumLength: step.spectrumLength,
-      ringCapacity: step.ringCapacity,
-      signal,
-    };
-    const outcome = await replay(engine, compiled, options, async (records) => {
-      const batch = records.map((record) => toMetrics(record, learningRate / (1 - momentum)));
+    const timePerStep = config.optimizer.learningRate / (1 - config.optimizer.momentum);
+    const history = (request.resume?.records ?? []).map((record) => asRecorded(record, timePerStep));
+    const outcome = await replay(engine, compiled, replayOptions(run, owner, start), async (records) => {
+      const batch = records.map((record) => toMetrics(record, timePerStep));
       for (const record of batch) history.push(record);
       await sink.records(batch);
     });
@@ -147,6 +139,7 @@ async function train(run: LinearRun, started: number): Promise<RunResult> {
         peakGpuBytes: engine.memory.peakBytes,
       },
       wallMs: Math.round(performance.now() - started),
+      ...(start ? { resumedFrom: start.step } : {}),
       ...(reason ? { stopped: { reason, step: stopStep } } : {}),
     };
   } finally {
@@ -154,8 +147,57 @@ async function train(run: LinearRun, started: number): Promise<RunResult> {
   }
 }
 
+/** Puts a checkpoint's state into the plan's buffers. @returns where to go on; undefined without a checkpoint */
+function restore(
+  { checkpoint, records }: ResumeState,
+  compiled: CompiledPlan,
+  step: TrainingStep,
+  owner: CheckpointOwner,
+) {
+  if (!checkpoint) return undefined;
+  const state = decodeCheckpoint(checkpoint, owner);
+  if (records.length !== state.records) {
+    throw new EngineError({
+      code: "RUN-METRICS",
+      message: `The checkpoint was made after ${state.records} records; metrics.jsonl has ${records.length} of them`,
+      fix: "Put back the metrics.jsonl of this run, or remove checkpoint.safetensors to start from the first step.",
+      where: "metrics.jsonl",
+    });
+  }
+  restoreTensors(compiled, state.tensors, step.graph.segments, owner.config.optimizer.momentum);
+  return { step: state.step, records: state.records };
+}
+
+function replayOptions(
+  run: LinearRun,
+  owner: CheckpointOwner,
+  start: ReplayOptions["start"] | undefined,
+): ReplayOptions {
+  const { step, sink, signal } = run;
+  const { config } = run.request;
+  return {
+    steps: config.steps,
+    recordEvery: config.record.every,
+    learningRate: config.optimizer.learningRate,
+    spectrumLength: step.spectrumLength,
+    ringCapacity: step.ringCapacity,
+    signal,
+    ...(start ? { start } : {}),
+    checkpoint: {
+      everyMs: CHECKPOINT_MS,
+      onState: (state) => sink.checkpoint(encodeCheckpoint(state, step.graph.segments, owner)),
+    },
+  };
+}
+
 function toMetrics({ step, loss, spectrum }: StepRecord, timePerStep: number): MetricsRecord {
   return { step, t: step * timePerStep, loss, spectrum: Array.from(spectrum) };
+}
+
+/** A record read from metrics.jsonl as it was before it was written: its nine digits name one f32. */
+function asRecorded(record: MetricsRecord, timePerStep: number): MetricsRecord {
+  const { step, loss, spectrum } = record;
+  return { step, t: step * timePerStep, loss: Math.fround(loss), spectrum: spectrum.map(Math.fround) };
 }
 
 async function readWeights(engine: Engine, parameters: GPUBuffer, { d, m }: LinearShape): Promise<Float32Array> {
@@ -167,45 +209,4 @@ function describe(plan: Plan, { n, m, d }: LinearShape): string {
   const totals = planTotals(plan);
   const megabytes = (totals.peakBytes / 2 ** 20).toFixed(1);
   return `${n} pairs, ${m} features, d = ${d}; ${counts.withoutRecord} dispatches a step, ${counts.withRecord} with spectrum, ${(totals.flops / 1e6).toFixed(1)} MFLOP, ${megabytes} MiB`;
-}
-
-/** Step times and their distance from the theory; for toy data also how much of each feature the encoder holds. */
-function measure(
-  history: readonly MetricsRecord[],
-  theory: LinearTheory,
-  { d, m }: LinearShape,
-  features: readonly Feature[],
-  initial: Float32Array,
-  final: Float32Array,
-): Record<string, unknown> {
-  const stepTimes = measuredStepTimes(
-    history.map((record) => record.t),
-    history.map((record) => record.spectrum),
-    d,
-  );
-  return {
-    stepTimes,
-    relativeErrors: relativeErrors(stepTimes, theory.discreteStepTimes),
-    learned: history.at(-1)?.spectrum.filter((value) => value >= 0.5).length ?? 0,
-    ...(features.length > 0
-      ? {
-          featureAmplitudes: features.map(({ name, vector }) => ({
-            name,
-            initial: amplitude(initial, vector, d, m),
-            final: amplitude(final, vector, d, m),
-          })),
-        }
-      : {}),
-  };
-}
-
-/** FA(e) = ‖W e‖. */
-function amplitude(weights: Float32Array, direction: ArrayLike<number>, d: number, m: number): number {
-  let squares = 0;
-  for (let row = 0; row < d; row++) {
-    let product = 0;
-    for (let column = 0; column < m; column++) product += (weights[row * m + column] ?? 0) * (direction[column] ?? 0);
-    squares += product * product;
-  }
-  return Math.sqrt(squares);
 }

@@ -58,7 +58,12 @@ export const standardizeGradOp: OpDefinition<Record<never, never>> = {
     const [dY, y, inverseStd] = [operand(inputs, 0), operand(inputs, 1), operand(inputs, 2)];
     const { batch, columns } = asMatrices(dY);
     if (dY.shape.join() !== y.shape.join() || elementCount(inverseStd.shape) !== batch * columns) {
-      throw shapeError("standardizeGrad", inputs, "the three do not belong together", "Pass both outputs of standardize.");
+      throw shapeError(
+        "standardizeGrad",
+        inputs,
+        "the three do not belong together",
+        "Pass both outputs of standardize.",
+      );
     }
     return [{ shape: operand(inputs, 0).shape, dtype: "f32" }];
   },

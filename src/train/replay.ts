@@ -4,11 +4,13 @@
  */
 import type { CommandList, CompiledPlan } from "../autodiff/compiledPlan.ts";
 import type { Engine } from "../device/engine.ts";
+import { EngineError } from "../errors.ts";
+import { StateReadback, type TrainingState } from "./checkpoint.ts";
 import { MetricsReadback, type ReadbackSlot } from "./metricsReadback.ts";
 import { decodeStepState, encodeStepState } from "./stepState.ts";
 
 export interface ReplayOptions {
-  /** Updates to do. */
+  /** Updates in all, those before `start` included. */
   readonly steps: number;
   /** A record before every so many updates, starting with the first, and one after the last. */
   readonly recordEvery: number;
@@ -18,6 +20,12 @@ export interface ReplayOptions {
   /** Fixed number of steps per submit; adapted to about 30 ms of GPU time unless given. Never changes a bit of the results. */
   readonly stepsPerSubmit?: number;
   readonly signal?: AbortSignal;
+  /** Where an earlier replay of the same buffers ended: updates done and records made. 0 and 0 unless given. */
+  readonly start?: { readonly step: number; readonly records: number };
+  /** False: no record of the state after the last update. */
+  readonly recordLast?: boolean;
+  /** Hands over the state about every so many milliseconds, and at the end unless the loss is no longer finite. */
+  readonly checkpoint?: { readonly everyMs: number; readonly onState: (state: TrainingState) => void | Promise<void> };
 }
 
 /** A record as it comes off the GPU. */
@@ -28,7 +36,7 @@ export interface StepRecord {
 }
 
 export interface ReplayResult {
-  /** Updates done. */
+  /** Updates done in all. */
   readonly steps: number;
   readonly submits: number;
   /** GPU objects created and buffers written after the first submit: zero in steady state. */
@@ -43,9 +51,17 @@ const TARGET_SUBMIT_MS = 30;
 /** One submit executes while the next is encoded. */
 const SUBMITS_IN_FLIGHT = 2;
 
+interface Submit {
+  readonly slot: ReadbackSlot;
+  readonly steps: number;
+  readonly submittedAt: number;
+  /** It also copied the state for a checkpoint. */
+  readonly hasState: boolean;
+}
+
 /**
  * @param onRecords receives records in step order; awaited
- * @throws EngineError DEVICE-LOST and others of the device
+ * @throws EngineError RUN-OPTIONS, DEVICE-LOST and others of the device
  */
 export async function replay(
   engine: Engine,
@@ -53,98 +69,189 @@ export async function replay(
   options: ReplayOptions,
   onRecords: (records: readonly StepRecord[]) => void | Promise<void>,
 ): Promise<ReplayResult> {
-  const { steps, recordEvery, ringCapacity } = options;
+  requireWhole(options);
+  const start = options.start ?? { step: 0, records: 0 };
   compiled.write(
     "stepState",
-    encodeStepState({ step: 0, records: 0, nonfiniteStep: undefined, learningRate: options.learningRate }),
+    encodeStepState({ ...start, nonfiniteStep: undefined, learningRate: options.learningRate }),
   );
-  const programs = {
-    plain: compiled.program("update"),
-    recorded: compiled.program("update", "record"),
-    last: compiled.program("record"),
-  };
   const readback = await MetricsReadback.create(engine, compiled, {
     floatsPerRecord: 1 + options.spectrumLength,
-    ringCapacity,
+    ringCapacity: options.ringCapacity,
     slots: SUBMITS_IN_FLIGHT,
   });
-  const inFlight: { readonly slot: ReadbackSlot; readonly steps: number; readonly submittedAt: number }[] = [];
-  let perSubmit = options.stepsPerSubmit ?? 1;
-  let submits = 0;
-  let encoded = 0;
-  let encodedRecords = 0;
-  let done = 0;
-  let nonfiniteStep: number | undefined;
-  let isFinished = false;
-  let previousCompletion = 0;
-  let stepMs = 0;
-
-  const before = { objects: engine.objectsCreated, writes: engine.calls.writeBuffers };
-  const collect = async (): Promise<void> => {
-    const oldest = inFlight.shift();
-    if (!oldest) return;
-    const { header, records } = await readback.read(
-      oldest.slot,
-      oldest.steps * stepMs - (performance.now() - oldest.submittedAt),
-    );
-    const now = performance.now();
-    const state = decodeStepState(header);
-    done = state.step;
-    nonfiniteStep ??= state.nonfiniteStep;
-    const elapsed = now - Math.max(previousCompletion, oldest.submittedAt);
-    stepMs = elapsed / Math.max(1, oldest.steps);
-    if (options.stepsPerSubmit === undefined && oldest.steps > 0) {
-      const wanted = (perSubmit * TARGET_SUBMIT_MS) / Math.max(elapsed, 0.1);
-      perSubmit = Math.max(1, Math.min(Math.floor(Math.min(wanted, 2 * perSubmit)), ringCapacity - 1));
-    }
-    previousCompletion = now;
-    const kept = records.filter((record) => nonfiniteStep === undefined || record.step < nonfiniteStep);
-    if (kept.length > 0) await onRecords(kept);
-  };
-
+  let state: StateReadback | undefined;
   try {
-    while (!isFinished) {
-      if (options.signal?.aborted || nonfiniteStep !== undefined) break;
-      const batch = Math.min(perSubmit, steps - encoded);
-      const firstRecord = encodedRecords;
-      const recordedSteps: number[] = [];
-      const encoder = engine.device.createCommandEncoder({ label: "training" });
-      const pass = encoder.beginComputePass({ label: "training" });
-      for (let i = 0; i < batch; i++) {
-        const isRecorded = (encoded + i) % recordEvery === 0;
-        compiled.encode(pass, isRecorded ? programs.recorded : programs.plain);
-        if (isRecorded) recordedSteps.push(encoded + i);
-      }
-      encoded += batch;
-      if (encoded === steps) {
-        encodeLast(compiled, pass, programs.last);
-        recordedSteps.push(steps);
-        isFinished = true;
-      }
-      pass.end();
-      encodedRecords += recordedSteps.length;
-      const slot = readback.encode(encoder, firstRecord, recordedSteps);
-      engine.submit(encoder.finish());
-      submits++;
-      inFlight.push({ slot, steps: batch, submittedAt: performance.now() });
-      if (inFlight.length === SUBMITS_IN_FLIGHT) await collect();
-    }
-    while (inFlight.length > 0) await collect();
+    state = options.checkpoint ? await StateReadback.create(engine, compiled) : undefined;
+    return await new Replay(engine, compiled, options, readback, state, onRecords).run();
   } finally {
+    state?.destroy();
     readback.destroy();
   }
-  const wasInterrupted = !isFinished && nonfiniteStep === undefined;
-  return {
-    steps: done,
-    submits,
-    objectsCreated: engine.objectsCreated - before.objects,
-    buffersWritten: engine.calls.writeBuffers - before.writes,
-    nonfiniteStep,
-    wasInterrupted,
-  };
 }
 
-/** The record of the final state, without an update. */
-function encodeLast(compiled: CompiledPlan, pass: GPUComputePassEncoder, program: CommandList): void {
-  compiled.encode(pass, program);
+class Replay {
+  readonly #engine: Engine;
+  readonly #compiled: CompiledPlan;
+  readonly #options: ReplayOptions;
+  readonly #readback: MetricsReadback;
+  readonly #state: StateReadback | undefined;
+  readonly #onRecords: (records: readonly StepRecord[]) => void | Promise<void>;
+  readonly #programs: { readonly plain: CommandList; readonly recorded: CommandList; readonly last: CommandList };
+  readonly #inFlight: Submit[] = [];
+  #perSubmit: number;
+  #submits = 0;
+  /** Steps and records encoded so far, since the start of training. */
+  #encoded: number;
+  #encodedRecords: number;
+  /** Updates that are known to be done. */
+  #done: number;
+  #nonfiniteStep: number | undefined;
+  #previousCompletion = 0;
+  #stepMs = 0;
+  #checkpointDue: number;
+
+  constructor(
+    engine: Engine,
+    compiled: CompiledPlan,
+    options: ReplayOptions,
+    readback: MetricsReadback,
+    state: StateReadback | undefined,
+    onRecords: (records: readonly StepRecord[]) => void | Promise<void>,
+  ) {
+    this.#engine = engine;
+    this.#compiled = compiled;
+    this.#options = options;
+    this.#readback = readback;
+    this.#state = state;
+    this.#onRecords = onRecords;
+    this.#programs = {
+      plain: compiled.program("update"),
+      recorded: compiled.program("update", "record"),
+      last: compiled.program("record"),
+    };
+    this.#perSubmit = options.stepsPerSubmit ?? 1;
+    this.#encoded = options.start?.step ?? 0;
+    this.#encodedRecords = options.start?.records ?? 0;
+    this.#done = this.#encoded;
+    this.#checkpointDue = performance.now() + (options.checkpoint?.everyMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  async run(): Promise<ReplayResult> {
+    const before = { objects: this.#engine.objectsCreated, writes: this.#engine.calls.writeBuffers };
+    let isFinished = false;
+    while (!isFinished && !this.#options.signal?.aborted && this.#nonfiniteStep === undefined) {
+      isFinished = this.#submitBatch();
+      if (this.#inFlight.length === SUBMITS_IN_FLIGHT) await this.#collect();
+    }
+    while (this.#inFlight.length > 0) await this.#collect();
+    // The last state, so that an interrupted run resumes where it stopped; a diverged one keeps its earlier checkpoint.
+    if (this.#state && this.#nonfiniteStep === undefined) await this.#finalState(this.#state);
+    return {
+      steps: this.#done,
+      submits: this.#submits,
+      objectsCreated: this.#engine.objectsCreated - before.objects,
+      buffersWritten: this.#engine.calls.writeBuffers - before.writes,
+      nonfiniteStep: this.#nonfiniteStep,
+      wasInterrupted: !isFinished && this.#nonfiniteStep === undefined,
+    };
+  }
+
+  /** Encodes and submits the next steps. @returns true when the last step and its record are among them */
+  #submitBatch(): boolean {
+    const { updates, recordedSteps, isLast } = nextBatch(this.#encoded, this.#perSubmit, this.#options);
+    const recorded = new Set(recordedSteps);
+    const encoder = this.#engine.device.createCommandEncoder({ label: "training" });
+    const pass = encoder.beginComputePass({ label: "training" });
+    for (let step = this.#encoded; step < this.#encoded + updates; step++) {
+      this.#compiled.encode(pass, recorded.has(step) ? this.#programs.recorded : this.#programs.plain);
+    }
+    if (recorded.has(this.#options.steps)) this.#compiled.encode(pass, this.#programs.last);
+    pass.end();
+    const slot = this.#readback.encode(encoder, this.#encodedRecords, recordedSteps);
+    this.#encoded += updates;
+    this.#encodedRecords += recordedSteps.length;
+    const hasState = this.#encodeDueState(encoder, isLast);
+    this.#engine.submit(encoder.finish());
+    this.#submits++;
+    this.#inFlight.push({ slot, steps: updates, submittedAt: performance.now(), hasState });
+    return isLast;
+  }
+
+  /** Adds the copies of a checkpoint when one is due and none is under way; the end of the run makes its own. */
+  #encodeDueState(encoder: GPUCommandEncoder, isLast: boolean): boolean {
+    if (!this.#state || isLast || performance.now() < this.#checkpointDue) return false;
+    if (this.#inFlight.some((submit) => submit.hasState)) return false;
+    this.#state.encode(encoder);
+    this.#checkpointDue = performance.now() + (this.#options.checkpoint?.everyMs ?? 0);
+    return true;
+  }
+
+  async #collect(): Promise<void> {
+    const oldest = this.#inFlight.shift();
+    if (!oldest) return;
+    const expectedMs = oldest.steps * this.#stepMs - (performance.now() - oldest.submittedAt);
+    const { header, records } = await this.#readback.read(oldest.slot, expectedMs);
+    this.#adapt(oldest);
+    const state = decodeStepState(header);
+    this.#done = state.step;
+    // No update follows the last record, so that the GPU has noted nothing where its loss is the first bad one.
+    this.#nonfiniteStep ??= state.nonfiniteStep ?? records.find(({ loss }) => !Number.isFinite(loss))?.step;
+    const limit = this.#nonfiniteStep ?? Number.POSITIVE_INFINITY;
+    const kept = records.filter((record) => record.step < limit);
+    if (kept.length > 0) await this.#onRecords(kept);
+    if (oldest.hasState && this.#state && this.#nonfiniteStep === undefined) {
+      await this.#options.checkpoint?.onState(await this.#state.read());
+    }
+  }
+
+  /** Steers the steps per submit towards the target time. */
+  #adapt({ steps, submittedAt }: Submit): void {
+    const now = performance.now();
+    const elapsed = now - Math.max(this.#previousCompletion, submittedAt);
+    this.#previousCompletion = now;
+    this.#stepMs = elapsed / Math.max(1, steps);
+    if (this.#options.stepsPerSubmit !== undefined || steps === 0) return;
+    const wanted = (steps * TARGET_SUBMIT_MS) / Math.max(elapsed, 0.1);
+    this.#perSubmit = Math.max(1, Math.floor(Math.min(wanted, 2 * this.#perSubmit)));
+  }
+
+  async #finalState(state: StateReadback): Promise<void> {
+    const encoder = this.#engine.device.createCommandEncoder({ label: "checkpoint" });
+    state.encode(encoder);
+    this.#engine.submit(encoder.finish());
+    await this.#options.checkpoint?.onState(await state.read());
+  }
+}
+
+/**
+ * What the next submit does: up to `wanted` updates from step `first` on, fewer where their records would not fit the ring, and after the
+ * last update the record of the final state (in a submit of its own where the ring is full).
+ */
+function nextBatch(first: number, wanted: number, { steps, recordEvery, ringCapacity, recordLast }: ReplayOptions) {
+  const recordedSteps: number[] = [];
+  let step = first;
+  for (; step < Math.min(steps, first + wanted); step++) {
+    if (step % recordEvery !== 0) continue;
+    if (recordedSteps.length === ringCapacity) break;
+    recordedSteps.push(step);
+  }
+  const isLast = step === steps && (recordLast === false || recordedSteps.length < ringCapacity);
+  if (isLast && recordLast !== false) recordedSteps.push(steps);
+  return { updates: step - first, recordedSteps, isLast };
+}
+
+/** @throws EngineError RUN-OPTIONS for counts with which a run would never end or never record */
+function requireWhole({ steps, recordEvery, ringCapacity, stepsPerSubmit = 1, start }: ReplayOptions): void {
+  const least = { steps: start?.step ?? 0, recordEvery: 1, ringCapacity: 1, stepsPerSubmit: 1 };
+  for (const [name, value] of Object.entries({ steps, recordEvery, ringCapacity, stepsPerSubmit })) {
+    const minimum = least[name as keyof typeof least];
+    if (Number.isInteger(value) && value >= minimum) continue;
+    throw new EngineError({
+      code: "RUN-OPTIONS",
+      message: `${name} is ${value}, not a whole number of at least ${minimum}`,
+      fix: `Correct ${name}.`,
+      where: name,
+    });
+  }
 }

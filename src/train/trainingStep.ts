@@ -1,7 +1,7 @@
 /** One training step as a plan: loss, backward, optimiser, spectrum and bookkeeping in two programs, `update` and `record`. */
 import { CompiledPlan } from "../autodiff/compiledPlan.ts";
 import type { Graph, Node, Tensor } from "../autodiff/graph.ts";
-import { type Plan, planTotals } from "../autodiff/plan.ts";
+import { type Plan, planTotals, type Variant } from "../autodiff/plan.ts";
 import { planGraph } from "../autodiff/planner.ts";
 import type { Engine } from "../device/engine.ts";
 import type { MatmulFamily, Target } from "../ops/opDefinition.ts";
@@ -65,8 +65,14 @@ export function targetOf(isSoftware: boolean, family: MatmulFamily | "auto" = "a
   return { isSoftware, matmulFamily: family === "auto" ? (isSoftware ? "register" : "workgroup") : family };
 }
 
-export function planTrainingStep(step: TrainingStep, target: Target): Plan {
-  return planGraph({ graph: step.graph, programs: step.programs, outputs: { gradients: step.gradients }, target });
+/** @param variants kernel variants to repeat, by the key of the dispatch (`kernelVariants` of an earlier plan) */
+export function planTrainingStep(
+  step: TrainingStep,
+  target: Target,
+  variants?: Readonly<Record<string, Variant>> | undefined,
+): Plan {
+  const outputs = { gradients: step.gradients };
+  return planGraph({ graph: step.graph, programs: step.programs, outputs, target, variants });
 }
 
 /** Dispatches of a step with and without its record. */

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { add, affine, matmul, relu, reshape, scale, slice, subtract, sumOverRows } from "../../src/autodiff/functions.ts";
+import {
+  add,
+  affine,
+  matmul,
+  relu,
+  reshape,
+  scale,
+  slice,
+  subtract,
+  sumOverRows,
+} from "../../src/autodiff/functions.ts";
 import { Graph, type Tensor } from "../../src/autodiff/graph.ts";
 import { planGraph } from "../../src/autodiff/planner.ts";
 import { sgdOp } from "../../src/ops/update.ts";
@@ -229,7 +239,11 @@ describe("what is not fused", () => {
     const o = operands();
     const s = scale(o.a, 2);
     const y = matmul(s, o.b);
-    expect(dispatches(o.graph, [y, sumOverRows(s)])).toEqual(["elementwise_unary", "matmul_register", "reduce_columns"]);
+    expect(dispatches(o.graph, [y, sumOverRows(s)])).toEqual([
+      "elementwise_unary",
+      "matmul_register",
+      "reduce_columns",
+    ]);
     expect(scaleOf(o.graph, y)).toBe(2);
   });
 
@@ -296,7 +310,10 @@ describe("what is not fused", () => {
   it("a row spread over a product that is itself the row", () => {
     const o = operands();
     const product = matmul(slice(o.a, 0, 1), o.b);
-    expect(dispatches(o.graph, [add(o.full, reshape(product, [N]))])).toEqual(["matmul_register", "elementwise_binary"]);
+    expect(dispatches(o.graph, [add(o.full, reshape(product, [N]))])).toEqual([
+      "matmul_register",
+      "elementwise_binary",
+    ]);
   });
 
   it("through a view that is part of the product, or that changes its rows", () => {

@@ -12,6 +12,7 @@ import type {
 import type { PlanDocument } from "../../src/experiments/describePlan.ts";
 
 const base: LinearConfig = {
+  format: 1,
   preset: "fake",
   kind: "linear",
   seed: 1,

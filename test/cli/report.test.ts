@@ -1,9 +1,10 @@
 /** What people read: numbers, tables, the staircase, and progress on a terminal and elsewhere. */
 import { describe, expect, it } from "vitest";
 import { createProgress } from "../../src/cli/progress.ts";
-import { alignColumns, formatBytes, formatDuration, formatNumber, formatPercent } from "../../src/cli/report/format.ts";
 import { staircasePlot } from "../../src/cli/report/staircasePlot.ts";
-import { stepTable, stepTimesOf } from "../../src/cli/report/stepTable.ts";
+import { stepTable } from "../../src/cli/report/stepTable.ts";
+import { alignColumns, formatBytes, formatDuration, formatNumber, formatPercent } from "../../src/report/format.ts";
+import { stepTimesOf } from "../../src/report/stepTimes.ts";
 import { presets } from "./fakeExperiment.ts";
 import { adapter } from "./support.ts";
 

@@ -41,7 +41,10 @@ async function check(product: Product, target: Target): Promise<void> {
   const [aRows, aColumns] = transposeA ? [k, m] : [m, k];
   const [bRows, bColumns] = transposeB ? [n, k] : [k, n];
   const bBatch = isShared ? 1 : batch;
-  const [a, b] = [graph.input("a", [shift + batch, aRows, aColumns]), graph.input("b", [shift + bBatch, bRows, bColumns])];
+  const [a, b] = [
+    graph.input("a", [shift + batch, aRows, aColumns]),
+    graph.input("b", [shift + bBatch, bRows, bColumns]),
+  ];
   const feeds = { a: random.normals(a.elements), b: random.normals(b.elements) };
   const scale = Math.fround(0.5 + random.uniform());
   const y = matmul(slice(a, shift, shift + batch), slice(b, shift, shift + bBatch), { transposeA, transposeB, scale });

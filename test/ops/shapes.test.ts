@@ -61,24 +61,144 @@ const pair: Build = (a, b) => concat([a!, b!]);
 
 describe("the shape that each function infers", () => {
   const RIGHT: readonly (readonly [string, Build, readonly Shape[], Shape])[] = [
-    ["matmul", (a, b) => matmul(a!, b!), [[2, 3], [3, 5]], [2, 5]],
-    ["matmul, a transposed", (a, b) => matmul(a!, b!, { transposeA: true }), [[3, 2], [3, 5]], [2, 5]],
-    ["matmul, b transposed", (a, b) => matmul(a!, b!, { transposeB: true }), [[2, 3], [5, 3]], [2, 5]],
-    ["matmul, both transposed", (a, b) => matmul(a!, b!, tt), [[3, 2], [5, 3]], [2, 5]],
-    ["matmul of batches", (a, b) => matmul(a!, b!), [[4, 2, 3], [4, 3, 5]], [4, 2, 5]],
-    ["matmul of batches, both transposed", (a, b) => matmul(a!, b!, tt), [[4, 3, 2], [4, 5, 3]], [4, 2, 5]],
-    ["matmul of two batch dimensions", (a, b) => matmul(a!, b!), [[4, 6, 2, 3], [4, 6, 3, 5]], [4, 6, 2, 5]],
-    ["matmul, one plain b for a batch", (a, b) => matmul(a!, b!), [[4, 2, 3], [3, 5]], [4, 2, 5]],
-    ["matmul, a batch of one is plain", (a, b) => matmul(a!, b!), [[4, 2, 3], [1, 3, 5]], [4, 2, 5]],
-    ["matmul, an outer product", (a, b) => matmul(a!, b!), [[7, 1], [1, 9]], [7, 9]],
-    ["add", (a, b) => add(a!, b!), [[2, 3], [2, 3]], [2, 3]],
+    [
+      "matmul",
+      (a, b) => matmul(a!, b!),
+      [
+        [2, 3],
+        [3, 5],
+      ],
+      [2, 5],
+    ],
+    [
+      "matmul, a transposed",
+      (a, b) => matmul(a!, b!, { transposeA: true }),
+      [
+        [3, 2],
+        [3, 5],
+      ],
+      [2, 5],
+    ],
+    [
+      "matmul, b transposed",
+      (a, b) => matmul(a!, b!, { transposeB: true }),
+      [
+        [2, 3],
+        [5, 3],
+      ],
+      [2, 5],
+    ],
+    [
+      "matmul, both transposed",
+      (a, b) => matmul(a!, b!, tt),
+      [
+        [3, 2],
+        [5, 3],
+      ],
+      [2, 5],
+    ],
+    [
+      "matmul of batches",
+      (a, b) => matmul(a!, b!),
+      [
+        [4, 2, 3],
+        [4, 3, 5],
+      ],
+      [4, 2, 5],
+    ],
+    [
+      "matmul of batches, both transposed",
+      (a, b) => matmul(a!, b!, tt),
+      [
+        [4, 3, 2],
+        [4, 5, 3],
+      ],
+      [4, 2, 5],
+    ],
+    [
+      "matmul of two batch dimensions",
+      (a, b) => matmul(a!, b!),
+      [
+        [4, 6, 2, 3],
+        [4, 6, 3, 5],
+      ],
+      [4, 6, 2, 5],
+    ],
+    [
+      "matmul, one plain b for a batch",
+      (a, b) => matmul(a!, b!),
+      [
+        [4, 2, 3],
+        [3, 5],
+      ],
+      [4, 2, 5],
+    ],
+    [
+      "matmul, a batch of one is plain",
+      (a, b) => matmul(a!, b!),
+      [
+        [4, 2, 3],
+        [1, 3, 5],
+      ],
+      [4, 2, 5],
+    ],
+    [
+      "matmul, an outer product",
+      (a, b) => matmul(a!, b!),
+      [
+        [7, 1],
+        [1, 9],
+      ],
+      [7, 9],
+    ],
+    [
+      "add",
+      (a, b) => add(a!, b!),
+      [
+        [2, 3],
+        [2, 3],
+      ],
+      [2, 3],
+    ],
     ["add of a row", (a, b) => add(a!, b!), [[2, 3], [3]], [2, 3]],
-    ["add of a row matrix", (a, b) => add(a!, b!), [[4, 2, 3], [1, 1, 3]], [4, 2, 3]],
-    ["add of a column", (a, b) => add(a!, b!), [[2, 3], [2, 1]], [2, 3]],
-    ["add of a column of a batch", (a, b) => add(a!, b!), [[4, 2, 3], [4, 2, 1]], [4, 2, 3]],
+    [
+      "add of a row matrix",
+      (a, b) => add(a!, b!),
+      [
+        [4, 2, 3],
+        [1, 1, 3],
+      ],
+      [4, 2, 3],
+    ],
+    [
+      "add of a column",
+      (a, b) => add(a!, b!),
+      [
+        [2, 3],
+        [2, 1],
+      ],
+      [2, 3],
+    ],
+    [
+      "add of a column of a batch",
+      (a, b) => add(a!, b!),
+      [
+        [4, 2, 3],
+        [4, 2, 1],
+      ],
+      [4, 2, 3],
+    ],
     ["add of a number", (a, b) => add(a!, b!), [[2, 3], [1]], [2, 3]],
     ["subtract", (a, b) => subtract(a!, b!), [[2, 3], [3]], [2, 3]],
-    ["multiply", (a, b) => multiply(a!, b!), [[2, 3], [2, 1]], [2, 3]],
+    [
+      "multiply",
+      (a, b) => multiply(a!, b!),
+      [
+        [2, 3],
+        [2, 1],
+      ],
+      [2, 3],
+    ],
     ["affine", (x) => affine(x!, 2, 1), [[2, 3, 4]], [2, 3, 4]],
     ["scale", (x) => scale(x!, 2), [[2]], [2]],
     ["relu", (x) => relu(x!), [[2, 3]], [2, 3]],
@@ -93,11 +213,27 @@ describe("the shape that each function infers", () => {
     ["reshape", (x) => reshape(x!, [3, 4]), [[2, 6]], [3, 4]],
     ["slice", (x) => slice(x!, 1, 3), [[4, 2, 3]], [2, 2, 3]],
     ["slice of everything", (x) => slice(x!, 0, 4), [[4]], [4]],
-    ["concat", pair, [[2, 3], [5, 3]], [7, 3]],
+    [
+      "concat",
+      pair,
+      [
+        [2, 3],
+        [5, 3],
+      ],
+      [7, 3],
+    ],
     ["concat of vectors", pair, [[2], [5]], [7]],
     ["pack", (a, b) => pack(a!.graph, [a!, b!], [0, 8], [4, 4]), [[2, 3], [8]], [4, 4]],
     ["constant", (x) => constant(x!.graph, [2, 3], 1), [[1]], [2, 3]],
-    ["crossCorrelation", (a, b) => crossCorrelation(a!, b!, { symmetric: true }), [[9, 3], [9, 3]], [3, 3]],
+    [
+      "crossCorrelation",
+      (a, b) => crossCorrelation(a!, b!, { symmetric: true }),
+      [
+        [9, 3],
+        [9, 3],
+      ],
+      [3, 3],
+    ],
     ["frobeniusIdentity", (c) => frobeniusIdentity(c!), [[3, 3]], [1]],
     ["eigenvalues", (c) => eigenvalues(c!), [[3, 3]], [3]],
     ["eigenvalues of a batch", (c) => eigenvalues(c!), [[5, 2, 3, 3]], [5, 2, 3]],
@@ -113,21 +249,84 @@ describe("the shape that each function infers", () => {
 
 describe("shapes that do not fit are refused, naming the op and every shape", () => {
   const WRONG: readonly (readonly [string, Build, readonly Shape[]])[] = [
-    ["matmul", (a, b) => matmul(a!, b!), [[2, 3], [4, 5]]],
-    ["matmul", (a, b) => matmul(a!, b!, { transposeA: true }), [[2, 3], [3, 5]]],
-    ["matmul", (a, b) => matmul(a!, b!, { transposeB: true }), [[2, 3], [3, 5]]],
+    [
+      "matmul",
+      (a, b) => matmul(a!, b!),
+      [
+        [2, 3],
+        [4, 5],
+      ],
+    ],
+    [
+      "matmul",
+      (a, b) => matmul(a!, b!, { transposeA: true }),
+      [
+        [2, 3],
+        [3, 5],
+      ],
+    ],
+    [
+      "matmul",
+      (a, b) => matmul(a!, b!, { transposeB: true }),
+      [
+        [2, 3],
+        [3, 5],
+      ],
+    ],
     ["matmul", (a, b) => matmul(a!, b!), [[2, 3], [3]]],
     ["matmul", (a, b) => matmul(a!, b!), [[3], [3, 2]]],
-    ["matmul", (a, b) => matmul(a!, b!), [[4, 2, 3], [2, 3, 5]]],
+    [
+      "matmul",
+      (a, b) => matmul(a!, b!),
+      [
+        [4, 2, 3],
+        [2, 3, 5],
+      ],
+    ],
     // One plain matrix serves a batch only where the batch's rows lie one under the other.
-    ["matmul", (a, b) => matmul(a!, b!, { transposeA: true }), [[4, 3, 2], [3, 5]]],
-    ["matmul", (a, b) => matmul(a!, b!), [[2, 3], [4, 3, 5]]],
-    ["add", (a, b) => add(a!, b!), [[2, 3], [3, 2]]],
+    [
+      "matmul",
+      (a, b) => matmul(a!, b!, { transposeA: true }),
+      [
+        [4, 3, 2],
+        [3, 5],
+      ],
+    ],
+    [
+      "matmul",
+      (a, b) => matmul(a!, b!),
+      [
+        [2, 3],
+        [4, 3, 5],
+      ],
+    ],
+    [
+      "add",
+      (a, b) => add(a!, b!),
+      [
+        [2, 3],
+        [3, 2],
+      ],
+    ],
     ["add", (a, b) => add(a!, b!), [[2, 3], [2]]],
     ["add", (a, b) => add(a!, b!), [[3], [2, 3]]],
-    ["add", (a, b) => add(a!, b!), [[4, 2, 3], [2, 3]]],
+    [
+      "add",
+      (a, b) => add(a!, b!),
+      [
+        [4, 2, 3],
+        [2, 3],
+      ],
+    ],
     ["add", (a, b) => subtract(a!, b!), [[2, 3], [4]]],
-    ["add", (a, b) => add(a!, b!), [[2, 3], [3, 1]]],
+    [
+      "add",
+      (a, b) => add(a!, b!),
+      [
+        [2, 3],
+        [3, 1],
+      ],
+    ],
     ["multiply", (a, b) => multiply(a!, b!), [[2, 3], [6]]],
     ["sumOverRows", (x) => sumOverRows(x!), [[3]]],
     ["standardize", (x) => center(x!), [[3]]],
@@ -139,14 +338,42 @@ describe("shapes that do not fit are refused, naming the op and every shape", ()
     ["slice", (x) => slice(x!, 0, 1.5), [[2, 3]]],
     ["slice", (x) => slice(x!, 0.5, 1.5), [[2, 2]]],
     ["slice", (x) => slice(x!, Number.NaN, 1), [[2, 3]]],
-    ["concat", pair, [[2, 3], [2, 4]]],
+    [
+      "concat",
+      pair,
+      [
+        [2, 3],
+        [2, 4],
+      ],
+    ],
     ["concat", pair, [[2, 3], [6]]],
     // Overlapping parts, and a part beyond the end.
     ["concat", (a, b) => pack(a!.graph, [a!, b!], [0, 5], [4, 4]), [[2, 3], [8]]],
     ["concat", (a, b) => pack(a!.graph, [a!, b!], [0, 9], [4, 4]), [[2, 3], [8]]],
-    ["crossCorrelation", (a, b) => crossCorrelation(a!, b!, { symmetric: true }), [[9, 3], [8, 3]]],
-    ["crossCorrelation", (a, b) => crossCorrelation(a!, b!, { symmetric: false }), [[9, 3], [9, 4]]],
-    ["crossCorrelation", (a, b) => crossCorrelation(a!, b!, { symmetric: false }), [[3, 3, 3], [3, 3, 3]]],
+    [
+      "crossCorrelation",
+      (a, b) => crossCorrelation(a!, b!, { symmetric: true }),
+      [
+        [9, 3],
+        [8, 3],
+      ],
+    ],
+    [
+      "crossCorrelation",
+      (a, b) => crossCorrelation(a!, b!, { symmetric: false }),
+      [
+        [9, 3],
+        [9, 4],
+      ],
+    ],
+    [
+      "crossCorrelation",
+      (a, b) => crossCorrelation(a!, b!, { symmetric: false }),
+      [
+        [3, 3, 3],
+        [3, 3, 3],
+      ],
+    ],
     ["frobeniusIdentity", (c) => frobeniusIdentity(c!), [[3, 4]]],
     ["frobeniusIdentity", (c) => frobeniusIdentity(c!), [[2, 3, 3]]],
     ["eigh", (c) => eigenvalues(c!), [[3, 4]]],
@@ -265,7 +492,13 @@ describe("the number of operands", () => {
     const graph = new Graph();
     const x = graph.input("x", [2, 2]);
     for (const given of [count + 1, count - 1].filter((number) => number >= 0)) {
-      const error = thrown(() => graph.add(op, Array.from({ length: given }, () => x), attributes));
+      const error = thrown(() =>
+        graph.add(
+          op,
+          Array.from({ length: given }, () => x),
+          attributes,
+        ),
+      );
       expect(error).toMatchObject({ code: "GRAPH-ARITY", where: name });
       expect(error.message).toBe(`${name} takes ${count} inputs, given ${given}`);
     }
@@ -321,7 +554,16 @@ describe("tensors of another graph", () => {
 });
 
 describe("extents are positive integers", () => {
-  const BAD: readonly Shape[] = [[0], [2, 0], [-1], [-2, -3], [1.5], [4, 1.5], [Number.NaN], [Number.POSITIVE_INFINITY]];
+  const BAD: readonly Shape[] = [
+    [0],
+    [2, 0],
+    [-1],
+    [-2, -3],
+    [1.5],
+    [4, 1.5],
+    [Number.NaN],
+    [Number.POSITIVE_INFINITY],
+  ];
   it.each(BAD.map((shape) => [shape]))("%j is refused for leaves, constants, random tensors and packs", (shape) => {
     const graph = new Graph();
     const x = graph.input("x", [2, 3]);

@@ -77,7 +77,14 @@ describe("elementwise", () => {
   });
 
   it("subtract is exact to one rounding", async () => {
-    const { y, data } = await run(3, [[3, 5], [3, 5]], (a, b) => subtract(a!, b!));
+    const { y, data } = await run(
+      3,
+      [
+        [3, 5],
+        [3, 5],
+      ],
+      (a, b) => subtract(a!, b!),
+    );
     const reference = data[0]!.map((value, i) => Math.fround(value - data[1]![i]!));
     expect([...y]).toEqual([...reference]);
   });
@@ -156,7 +163,9 @@ describe("sums", () => {
       [false, sum],
       [true, sumSquares],
     ] as const) {
-      const { y, data } = await run(7, [[columns / (columns % 2 === 0 ? 2 : 1), columns % 2 === 0 ? 2 : 1]], (x) => make(x!, 0.5));
+      const { y, data } = await run(7, [[columns / (columns % 2 === 0 ? 2 : 1), columns % 2 === 0 ? 2 : 1]], (x) =>
+        make(x!, 0.5),
+      );
       expect(y).toMatchOracle(reduceRows(data[0]!, { rows: 1, columns, scale: 0.5, square }), {
         // Two stages: 17,000 = 125 parts of 136, each summed in a tree. Fewer roundings than in one, which bounds both.
         factor: gamma(overColumns(columns) + 8),
@@ -224,8 +233,13 @@ describe("columns", () => {
 describe("losses", () => {
   const [rows, columns] = [19, 5];
   it.each([true, false])("crossCorrelation, symmetric: %s, is an average over rows", async (symmetric) => {
-    const { y, data } = await run(12, [[rows, columns], [rows, columns]], (a, b) =>
-      crossCorrelation(a!, b!, { symmetric }),
+    const { y, data } = await run(
+      12,
+      [
+        [rows, columns],
+        [rows, columns],
+      ],
+      (a, b) => crossCorrelation(a!, b!, { symmetric }),
     );
     const options = { rows, columns, scale: Math.fround(1 / rows), symmetric };
     // ⌈19/16⌉ products a lane, twice as many with symmetric; log2 16 additions; the factor.

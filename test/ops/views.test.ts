@@ -87,9 +87,7 @@ describe("a slice that starts inside an aligned unit", () => {
     expect(kernelsOf(graph, { y })).toEqual(["elementwise_unary", "copy_range", "copy_range", "elementwise_binary"]);
     const data = integers(15);
     const result = await evaluate(engine(), graph, { x: data }, { y });
-    expect([...result.y]).toEqual(
-      Array.from({ length: 6 }, (_, i) => 2 * data[3 + i]! + 1 + 2 * data[9 + i]! + 1),
-    );
+    expect([...result.y]).toEqual(Array.from({ length: 6 }, (_, i) => 2 * data[3 + i]! + 1 + 2 * data[9 + i]! + 1));
   });
 
   it("cannot be written in place by an op that updates state: GRAPH-ALIGNMENT, not a lost update", () => {
@@ -210,7 +208,10 @@ describe("pack", () => {
     const data = integers(4);
     const result = await evaluate(engine(), graph, { x: data }, { y });
     const expected = new Float32Array(192);
-    expected.set(data.map((value) => value + 1), 64);
+    expected.set(
+      data.map((value) => value + 1),
+      64,
+    );
     expected.set(data, 130);
     expect([...result.y]).toEqual([...expected]);
   });

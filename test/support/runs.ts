@@ -3,7 +3,7 @@
 import type { DataFolder } from "../../src/data/byteSource.ts";
 import { parseNpy } from "../../src/data/index.ts";
 import type { Engine } from "../../src/device/engine.ts";
-import type { LinearConfig, MetricsRecord, RunHeader, RunResult } from "../../src/experiments/contract.ts";
+import type { LinearConfig, MetricsRecord, ResumeState, RunHeader, RunResult } from "../../src/experiments/contract.ts";
 import { metricsLine } from "../../src/experiments/metricsLine.ts";
 import { presets } from "../../src/experiments/presets.ts";
 import { runExperiment } from "../../src/experiments/runLinear.ts";
@@ -14,6 +14,8 @@ export interface FinishedRun {
   readonly records: readonly MetricsRecord[];
   /** Content of metrics.jsonl. */
   readonly text: string;
+  /** In the order they were made; the last is of the run's end. */
+  readonly checkpoints: readonly Uint8Array[];
   readonly arrays: Readonly<Record<string, Float32Array>>;
 }
 
@@ -26,14 +28,27 @@ export function preset(name: string): LinearConfig {
 export async function runToEnd(
   engine: Engine,
   config: LinearConfig,
-  options: { readonly data?: DataFolder; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly data?: DataFolder;
+    readonly signal?: AbortSignal;
+    readonly resume?: ResumeState;
+    readonly abortAfter?: number;
+  } = {},
 ): Promise<FinishedRun> {
   let header: RunHeader | undefined;
   const records: MetricsRecord[] = [];
   const arrays: Record<string, Float32Array> = {};
+  const checkpoints: Uint8Array[] = [];
+  const controller = new AbortController();
+  options.signal?.addEventListener("abort", () => controller.abort());
   const result = await runExperiment(
     engine,
-    { config, save: ["views", "weights"], ...(options.data ? { data: options.data } : {}) },
+    {
+      config,
+      save: ["views", "weights"],
+      ...(options.data ? { data: options.data } : {}),
+      ...(options.resume ? { resume: options.resume } : {}),
+    },
     {
       phase: () => {},
       begin: (given) => {
@@ -41,13 +56,17 @@ export async function runToEnd(
       },
       records: (batch) => {
         records.push(...batch);
+        if (records.length >= (options.abortAfter ?? Number.POSITIVE_INFINITY)) controller.abort();
+      },
+      checkpoint: (bytes) => {
+        checkpoints.push(bytes);
       },
       file: (name, bytes) => {
         arrays[name] = parseNpy(bytes, name).data as Float32Array;
       },
     },
-    options.signal ?? new AbortController().signal,
+    controller.signal,
   );
   if (!header) throw new Error("the experiment never began");
-  return { header, result, records, text: records.map(metricsLine).join("\n"), arrays };
+  return { header, result, records, text: records.map(metricsLine).join("\n"), checkpoints, arrays };
 }

@@ -1,9 +1,9 @@
 /** `eigenstep info`: what this machine offers, runtime by runtime, with a self-check of the kernels on each. */
 import { adapterLine } from "../../device/adapter.ts";
 import { type EngineErrorInit, isEngineError } from "../../errors.ts";
+import { formatBytes } from "../../report/format.ts";
 import type { CommandContext } from "../context.ts";
 import { EXIT } from "../exitCodes.ts";
-import { formatBytes } from "../report/format.ts";
 import { RUNTIME_NAMES, type RuntimeInfo, type RuntimeName } from "../runtimes/runtime.ts";
 
 export interface InfoOptions {
@@ -43,7 +43,9 @@ export async function info(options: InfoOptions, context: CommandContext): Promi
 
 async function inspect(name: RuntimeName, options: InfoOptions, context: CommandContext): Promise<Outcome> {
   try {
-    return { info: await context.openRuntime({ name, browserPath: options.browser }).info(context.signal) };
+    // Without --runtime, --browser is about the browser of the default runtime; it would be none for the others.
+    const browserPath = options.runtime === name || name === "chrome" ? options.browser : undefined;
+    return { info: await context.openRuntime({ name, browserPath }).info(context.signal) };
   } catch (error) {
     if (!isEngineError(error)) throw error;
     return { error: error.toJSON() };

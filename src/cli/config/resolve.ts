@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { EngineError } from "../../errors.ts";
-import type { RunConfig } from "../../experiments/contract.ts";
+import { RUN_FORMAT, type RunConfig } from "../../experiments/contract.ts";
 import { closest } from "./closest.ts";
 import { runConfigSchema } from "./schema.ts";
 import { applySet } from "./setPath.ts";
@@ -40,6 +40,15 @@ export async function resolveConfig(
 export function validateConfig(config: unknown, where: string): RunConfig {
   const result = runConfigSchema.safeParse(config);
   if (result.success) return result.data;
+  const format = (config as { readonly format?: unknown } | null)?.format;
+  if (typeof format === "number" && format > RUN_FORMAT) {
+    throw new EngineError({
+      code: "RUN-NEWER",
+      message: `The configuration (${where}) has format ${format}; this eigenstep reads up to ${RUN_FORMAT}`,
+      fix: "Update eigenstep to the version that wrote it, or a later one.",
+      where,
+    });
+  }
   const issues = result.error.issues;
   const first = issues[0];
   const lines = issues.map((issue) => describeIssue(issue, config));

@@ -1,7 +1,7 @@
 /** The shape and the ranges of a run's configuration, checked strictly: an unknown key is an error, not a silence. */
 import { z } from "zod";
 import { MAX_SEED } from "../../data/random.ts";
-import type { RunConfig } from "../../experiments/contract.ts";
+import { RUN_FORMAT, type RunConfig } from "../../experiments/contract.ts";
 
 const count = z.int().min(1);
 const positive = z.number().positive();
@@ -32,6 +32,7 @@ const biasData = z.strictObject({
 });
 
 const linearConfig = z.strictObject({
+  format: z.literal(RUN_FORMAT),
   // Becomes part of a folder name.
   preset: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, "must consist of letters, digits, hyphens and underscores"),
   kind: z.literal("linear"),
@@ -41,7 +42,15 @@ const linearConfig = z.strictObject({
   model: z.strictObject({ outputs: count, initScale: positive }),
   optimizer: z.strictObject({ learningRate: positive, momentum: z.number().min(0).lt(1) }),
   record: z.strictObject({ every: count }),
-  kernels: z.strictObject({ family: z.enum(["auto", "register", "workgroup"]) }),
+  kernels: z.strictObject({
+    family: z.enum(["auto", "register", "workgroup"]),
+    variants: z
+      .record(
+        z.string(),
+        z.strictObject({ kernel: z.string(), knobs: z.record(z.string(), z.union([z.number(), z.boolean()])) }),
+      )
+      .optional(),
+  }),
   force: z.boolean(),
 });
 

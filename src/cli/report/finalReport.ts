@@ -1,8 +1,9 @@
 /** What a person sees when a run has ended: the staircase, predicted against measured step times, and where the files are. */
 import type { RunResult } from "../../experiments/contract.ts";
-import { formatDuration, formatNumber } from "./format.ts";
+import { formatDuration, formatNumber } from "../../report/format.ts";
+import { stepTimesOf } from "../../report/stepTimes.ts";
 import { staircasePlot } from "./staircasePlot.ts";
-import { stepTable, stepTimesOf } from "./stepTable.ts";
+import { stepTable } from "./stepTable.ts";
 
 export interface Curve {
   readonly times: readonly number[];

@@ -1,6 +1,7 @@
 /** A compiled plan for people: totals, then one line per dispatch. */
+
+import { alignColumns, formatBytes, formatNumber } from "../../report/format.ts";
 import type { PlanDocument } from "../experiment.ts";
-import { alignColumns, formatBytes, formatNumber } from "./format.ts";
 
 /** The whole text, with a final line break. */
 export function planReport(plan: PlanDocument): string {

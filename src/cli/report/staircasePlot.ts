@@ -1,5 +1,5 @@
 /** A text plot of loss against log t: the staircase, with the predicted step times marked, 80 columns at most. */
-import { formatNumber } from "./format.ts";
+import { formatNumber } from "../../report/format.ts";
 
 export interface StaircaseInput {
   readonly times: readonly number[];

@@ -2,8 +2,8 @@
 import { httpFolder } from "../../data/httpFiles.ts";
 import { Engine } from "../../device/engine.ts";
 import { Outbox } from "./outbox.ts";
-import { encodeError } from "./protocol.ts";
-import { executeTask, type Task } from "./task.ts";
+import { decodeTask, encodeError } from "./protocol.ts";
+import { executeTask } from "./task.ts";
 
 declare global {
   /** Called by the command to end the run early. */
@@ -24,7 +24,11 @@ async function run(outbox: Outbox): Promise<void> {
   let engine: Engine | undefined;
   try {
     const response = await fetch(new URL("task", base));
-    const task = (await response.json()) as Task;
+    const task = await decodeTask(await response.json(), async () => {
+      const checkpoint = await fetch(new URL("checkpoint", base));
+      if (!checkpoint.ok) throw new Error(`the command refused its checkpoint with status ${checkpoint.status}`);
+      return new Uint8Array(await checkpoint.arrayBuffer());
+    });
     engine = await Engine.request();
     const result = await executeTask(engine, task, {
       sink: outbox,

@@ -2,6 +2,7 @@
  * The page's side of the border: a RunSink that posts in order without ever making training wait for the network, except when the
  * command has fallen far behind.
  */
+import { CHECKPOINT_FILE } from "../../experiments/checkpointFile.ts";
 import type { MetricsRecord, RunSink } from "../../experiments/contract.ts";
 import { encodeRecord, type Message } from "./protocol.ts";
 
@@ -49,6 +50,10 @@ export class Outbox implements RunSink {
       void this.#send().catch(() => {});
     }, BATCH_MS);
     if (this.#pendingRecords > MAX_PENDING_RECORDS) return this.flush();
+  }
+
+  checkpoint(bytes: Uint8Array): Promise<void> {
+    return this.file(CHECKPOINT_FILE, bytes);
   }
 
   file(name: string, bytes: Uint8Array): Promise<void> {

@@ -3,7 +3,7 @@
 import type { DataFolder } from "../../data/byteSource.ts";
 import { type AdapterDescription, adapterLine } from "../../device/adapter.ts";
 import type { Engine } from "../../device/engine.ts";
-import type { RunConfig, RunRequest, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
+import type { ResumeState, RunConfig, RunRequest, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
 import { describePlan, type PlanDocument, runExperiment } from "../experiment.ts";
 import type { SelfCheck } from "../runtimes/runtime.ts";
 import { selfCheck } from "./selfCheck.ts";
@@ -15,6 +15,8 @@ export type Task =
       readonly config: RunConfig;
       readonly save: readonly SaveItem[];
       readonly hasData: boolean;
+      /** Crosses a border by `encodeTask` and `decodeTask`: the checkpoint's bytes travel beside the JSON. */
+      readonly resume?: ResumeState;
     }
   | { readonly kind: "info" };
 
@@ -54,6 +56,7 @@ async function execute(engine: Engine, task: Task, surroundings: TaskSurrounding
     config: task.config,
     save: task.save,
     ...(surroundings.data ? { data: surroundings.data } : {}),
+    ...(task.resume ? { resume: task.resume } : {}),
   };
   if (task.kind === "plan") return describePlan(engine, request);
   return runExperiment(engine, request, surroundings.sink, surroundings.signal);

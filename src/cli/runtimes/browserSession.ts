@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser } from "puppeteer";
+import type { Browser, LaunchOptions } from "puppeteer";
 import { EngineError } from "../../errors.ts";
 import type { BrowserChoice } from "./findBrowser.ts";
 
@@ -16,10 +16,35 @@ export interface BrowserSession {
 const LAUNCH_MS = 60_000;
 const CLOSE_MS = 5_000;
 
-/** @throws EngineError RUN-NO-PUPPETEER, RUN-BROWSER-START */
-export async function openBrowser(choice: BrowserChoice, flags: readonly string[]): Promise<BrowserSession> {
+/**
+ * Chrome, Chromium or Edge.
+ *
+ * @throws EngineError RUN-NO-PUPPETEER, RUN-BROWSER-START
+ */
+export function openBrowser(choice: BrowserChoice, flags: readonly string[]): Promise<BrowserSession> {
+  // A pipe rather than a debugging port: nobody else can attach, and the browser ends with this process.
+  return open(choice, "chrome", { pipe: true, args: [...flags] });
+}
+
+/**
+ * Firefox, over WebDriver BiDi. It knows no pipe: it listens on a port of the loopback interface, as long as it runs.
+ *
+ * @throws EngineError RUN-NO-PUPPETEER, RUN-BROWSER-START
+ */
+export function openFirefox(
+  choice: BrowserChoice,
+  preferences: Readonly<Record<string, unknown>>,
+): Promise<BrowserSession> {
+  return open(choice, "firefox", { extraPrefsFirefox: { ...preferences } });
+}
+
+async function open(
+  choice: BrowserChoice,
+  browserName: "chrome" | "firefox",
+  options: Pick<LaunchOptions, "pipe" | "args" | "extraPrefsFirefox">,
+): Promise<BrowserSession> {
   const puppeteer = await loadPuppeteer();
-  const folder = mkdtempSync(join(tmpdir(), "eigenstep-chrome-"));
+  const folder = mkdtempSync(join(tmpdir(), `eigenstep-${browserName}-`));
   let browser: Browser | undefined;
   // The last resort, when the process ends without closing (a second Ctrl-C): nothing of ours stays behind.
   const onExit = () => {
@@ -33,10 +58,10 @@ export async function openBrowser(choice: BrowserChoice, flags: readonly string[
   };
   try {
     browser = await puppeteer.launch({
+      ...options,
+      browser: browserName,
       executablePath: choice.path,
       headless: true,
-      // A pipe rather than a debugging port: nobody else can attach, and the browser ends with this process.
-      pipe: true,
       userDataDir: join(folder, "profile"),
       env: browserEnvironment(folder),
       timeout: LAUNCH_MS,
@@ -45,7 +70,6 @@ export async function openBrowser(choice: BrowserChoice, flags: readonly string[
       handleSIGINT: false,
       handleSIGTERM: false,
       handleSIGHUP: false,
-      args: [...flags],
     });
   } catch (cause) {
     await sweep();

@@ -1,8 +1,15 @@
-/** Which browser the command starts: `--browser`, the environment, what set-up found, then a search of the machine. */
+/** Which browser the command starts: `--browser`, the environment, what set-up found (Chrome), then a search of the machine. */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { brokenChoice, findBrowsers, type Machine, thisMachine } from "../../../tools/browserFinder.mjs";
+import {
+  brokenChoice,
+  FIREFOX_VARIABLES,
+  findBrowsers,
+  findFirefoxes,
+  type Machine,
+  thisMachine,
+} from "../../../tools/browserFinder.mjs";
 import { EngineError } from "../../errors.ts";
 
 export interface BrowserChoice {
@@ -38,10 +45,7 @@ export function chooseBrowser(
   setup: SetupRecord,
   machine: Machine = thisMachine(),
 ): BrowserChoice {
-  if (named !== undefined) {
-    if (machine.isExecutable(named)) return { path: named, source: "--browser" };
-    throw missing(named, "--browser");
-  }
+  if (named !== undefined) return namedBrowser(named, machine);
   const broken = brokenChoice(machine);
   if (broken) throw missing(broken.path, broken.variable);
   const found = findBrowsers(machine);
@@ -55,6 +59,25 @@ export function chooseBrowser(
     message: "No Chrome, Chromium or Edge was found on this machine",
     fix: "Install one (Debian: apt-get install chromium; any system: npx puppeteer browsers install chrome), name one with --browser PATH, or use --runtime node.",
   });
+}
+
+/** @throws EngineError RUN-BROWSER-PATH when a Firefox was named that is not there, RUN-NO-FIREFOX when none is found */
+export function chooseFirefox(named: string | undefined, machine: Machine = thisMachine()): BrowserChoice {
+  if (named !== undefined) return namedBrowser(named, machine);
+  const broken = brokenChoice(machine, FIREFOX_VARIABLES);
+  if (broken) throw missing(broken.path, broken.variable);
+  const [found] = findFirefoxes(machine);
+  if (found) return found;
+  throw new EngineError({
+    code: "RUN-NO-FIREFOX",
+    message: "No Firefox was found on this machine",
+    fix: `Install one (Debian: apt-get install firefox-esr mesa-vulkan-drivers; any system: npx puppeteer browsers install firefox), name one with --browser PATH or ${FIREFOX_VARIABLES[0]}, or use --runtime chrome.`,
+  });
+}
+
+function namedBrowser(path: string, machine: Machine): BrowserChoice {
+  if (machine.isExecutable(path)) return { path, source: "--browser" };
+  throw missing(path, "--browser");
 }
 
 function missing(path: string, source: string): EngineError {

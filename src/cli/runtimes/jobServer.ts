@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { isEngineError } from "../../errors.ts";
 import { nodeFolder } from "../nodeFiles.ts";
-import type { Message } from "../runner/protocol.ts";
+import { encodeTask, type Message } from "../runner/protocol.ts";
 import type { Task } from "../runner/task.ts";
 import { serveDataFile, serveStatic } from "./serveFiles.ts";
 
@@ -93,7 +93,15 @@ async function handle(
   const route = `${request.method} ${area}`;
   if (route === "GET task" && rest.length === 0) {
     options.onTaskFetched();
-    return answer(response, 200, JSON.stringify(options.task), "application/json");
+    return answer(response, 200, encodeTask(options.task), "application/json");
+  }
+  if (
+    route === "GET checkpoint" &&
+    rest.length === 0 &&
+    options.task.kind !== "info" &&
+    options.task.resume?.checkpoint
+  ) {
+    return answer(response, 200, options.task.resume.checkpoint, "application/octet-stream");
   }
   if (route === "GET blank") return answer(response, 200, "<!doctype html><title>blank</title>", "text/html");
   if (route === "GET runner") return serveStatic(response, options.pageRoot, names as string[]);
@@ -141,7 +149,7 @@ async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-function answer(response: ServerResponse, status: number, body?: string, type = "text/plain"): void {
+function answer(response: ServerResponse, status: number, body?: string | Uint8Array, type = "text/plain"): void {
   response.writeHead(status, body === undefined ? {} : { "Content-Type": type });
   response.end(body);
 }

@@ -1,14 +1,14 @@
-/** A runtime: where an experiment is executed. Both kinds run the same code on one Engine and deliver to the same sink. */
+/** A runtime: where an experiment is executed. All run the same code on one Engine and deliver to the same sink. */
 import type { AdapterDescription } from "../../device/adapter.ts";
-import type { RunConfig, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
+import type { ResumeState, RunConfig, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
 import type { PlanDocument } from "../experiment.ts";
 
-export const RUNTIME_NAMES = ["chrome", "node"] as const;
+export const RUNTIME_NAMES = ["chrome", "firefox", "node"] as const;
 export type RuntimeName = (typeof RUNTIME_NAMES)[number];
 
 export interface RuntimeOptions {
   readonly name: RuntimeName;
-  /** Browser to start instead of the one that would be found; chrome only. */
+  /** Browser to start instead of the one that would be found; chrome and firefox only. */
   readonly browserPath?: string | undefined;
 }
 
@@ -18,6 +18,8 @@ export interface Job {
   readonly save: readonly SaveItem[];
   /** Folder with the data set's files, if the experiment reads any. */
   readonly dataPath?: string | undefined;
+  /** Continue what a run folder holds. */
+  readonly resume?: ResumeState | undefined;
 }
 
 /** What a runtime says about itself. */

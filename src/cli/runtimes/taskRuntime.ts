@@ -12,11 +12,12 @@ export type ExecuteTask = (
 ) => Promise<unknown>;
 
 export function taskRuntime(name: RuntimeName, execute: ExecuteTask): Runtime {
-  const experiment = (kind: "train" | "plan", { config, save, dataPath }: Job): Task => ({
+  const experiment = (kind: "train" | "plan", { config, save, dataPath, resume }: Job): Task => ({
     kind,
     config,
     save,
     hasData: dataPath !== undefined,
+    ...(resume ? { resume } : {}),
   });
   return {
     name,
@@ -33,4 +34,4 @@ export function taskRuntime(name: RuntimeName, execute: ExecuteTask): Runtime {
 }
 
 /** For tasks that deliver nothing but their result. */
-const silentSink: RunSink = { phase() {}, begin() {}, records() {}, file() {} };
+const silentSink: RunSink = { phase() {}, begin() {}, records() {}, checkpoint() {}, file() {} };

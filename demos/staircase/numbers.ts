@@ -1,0 +1,32 @@
+/** Numbers as people read them. */
+
+/** About four significant digits, without a forest of zeros; a dash for nothing. */
+export function shortNumber(value: number | null | undefined, digits = 4): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(Math.max(0, digits - 2));
+  return String(Number(value.toPrecision(digits)));
+}
+
+/** Powers of ten with a raised exponent where plain digits would be long. */
+export function axisText(value: number): string {
+  const size = Math.abs(value);
+  if (size === 0 || (size >= 1e-3 && size < 1e5)) return String(Number(value.toPrecision(6)));
+  const exponent = Math.round(Math.log10(size));
+  if (Math.abs(size / 10 ** exponent - 1) > 1e-9) return "";
+  return `10${[...String(exponent)].map((digit) => RAISED[digit] ?? digit).join("")}`;
+}
+
+const RAISED: Readonly<Record<string, string>> = Object.fromEntries(
+  [..."-0123456789"].map((digit, index) => [digit, [..."⁻⁰¹²³⁴⁵⁶⁷⁸⁹"][index] ?? digit]),
+);
+
+export function percent(value: number | null): string {
+  if (value === null) return "";
+  const size = Math.abs(100 * value);
+  return `${value < 0 ? "−" : "+"}${size < 10 ? size.toFixed(2) : size.toFixed(1)} %`;
+}
+
+export function bytes(count: number): string {
+  return count < 2 ** 20 ? `${(count / 2 ** 10).toFixed(0)} KiB` : `${(count / 2 ** 20).toFixed(1)} MiB`;
+}

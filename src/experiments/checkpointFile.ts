@@ -1,0 +1,89 @@
+/** checkpoint.safetensors of a run: the tensors of the training state, and in the metadata what it belongs to. */
+
+import type { Segment } from "../autodiff/graph.ts";
+import { encodeSafetensors, parseSafetensors } from "../data/index.ts";
+import { EngineError } from "../errors.ts";
+import { type NamedTensor, stateTensors, type TrainingState } from "../train/checkpoint.ts";
+import { type LinearConfig, RUN_FORMAT } from "./contract.ts";
+
+export const CHECKPOINT_FILE = "checkpoint.safetensors";
+
+/** What a checkpoint belongs to: the run's configuration and the data it was trained on. */
+export interface CheckpointOwner {
+  readonly config: LinearConfig;
+  /** SHA-256 of the data set as it was read or generated. */
+  readonly dataHash: string;
+}
+
+export interface Checkpoint {
+  /** Updates done, and records made by then. */
+  readonly step: number;
+  readonly records: number;
+  readonly tensors: Readonly<Record<string, NamedTensor>>;
+}
+
+export function encodeCheckpoint(
+  state: TrainingState,
+  segments: readonly Segment[],
+  owner: CheckpointOwner,
+): Uint8Array {
+  return encodeSafetensors({
+    tensors: stateTensors(state, segments, owner.config.optimizer.momentum),
+    metadata: {
+      format: String(RUN_FORMAT),
+      step: String(state.stepState.step),
+      records: String(state.stepState.records),
+      dataHash: owner.dataHash,
+      config: canonicalConfig(owner.config),
+    },
+  });
+}
+
+/**
+ * @throws EngineError DATA-SAFETENSORS, DATA-TRUNCATED for a damaged file, RUN-NEWER, RUN-CHECKPOINT-FOREIGN for one of another run,
+ *         RUN-DATA-CHANGED when the data set is not the one it was trained on
+ */
+export function decodeCheckpoint(bytes: Uint8Array, owner: CheckpointOwner): Checkpoint {
+  const { tensors, metadata } = parseSafetensors(bytes, CHECKPOINT_FILE);
+  const { format = "", step = "", records = "", dataHash, config } = metadata;
+  if (Number(format) > RUN_FORMAT) {
+    throw new EngineError({
+      code: "RUN-NEWER",
+      message: `${CHECKPOINT_FILE} has format ${format}; this version reads up to ${RUN_FORMAT}`,
+      fix: "Resume with the version of eigenstep that wrote it, or a later one.",
+      where: CHECKPOINT_FILE,
+    });
+  }
+  if (!/^\d+$/.test(step) || !/^\d+$/.test(records) || config !== canonicalConfig(owner.config)) {
+    throw new EngineError({
+      code: "RUN-CHECKPOINT-FOREIGN",
+      message: `${CHECKPOINT_FILE} ${config === undefined ? "was not written by eigenstep" : "belongs to a run with another configuration"}`,
+      fix: "Put back the checkpoint of this run, or remove the file to start from the first step.",
+      where: CHECKPOINT_FILE,
+    });
+  }
+  if (dataHash !== owner.dataHash) {
+    throw new EngineError({
+      code: "RUN-DATA-CHANGED",
+      message: `The run was trained on other data: SHA-256 ${dataHash?.slice(0, 12)}… before, ${owner.dataHash.slice(0, 12)}… now`,
+      fix: "Resume with --data naming the folder the run was started with.",
+      where: "--data",
+      detail: { before: dataHash, now: owner.dataHash },
+    });
+  }
+  return { step: Number(step), records: Number(records), tensors };
+}
+
+/** The configuration as text that does not depend on the order of keys. */
+function canonicalConfig(config: LinearConfig): string {
+  const sorted = (value: unknown): unknown =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(
+          Object.entries(value)
+            .filter(([, inner]) => inner !== undefined)
+            .sort(([a], [b]) => (a < b ? -1 : 1))
+            .map(([key, inner]) => [key, sorted(inner)]),
+        )
+      : value;
+  return JSON.stringify(sorted(config));
+}
