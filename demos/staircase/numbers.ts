@@ -21,10 +21,11 @@ const RAISED: Readonly<Record<string, string>> = Object.fromEntries(
   [..."-0123456789"].map((digit, index) => [digit, [..."⁻⁰¹²³⁴⁵⁶⁷⁸⁹"][index] ?? digit]),
 );
 
+/** A share in per cent, with its sign and without the unit. */
 export function percent(value: number | null): string {
   if (value === null) return "";
   const size = Math.abs(100 * value);
-  return `${value < 0 ? "−" : "+"}${size < 10 ? size.toFixed(2) : size.toFixed(1)} %`;
+  return `${value < 0 ? "−" : "+"}${size < 10 ? size.toFixed(2) : size.toFixed(1)}`;
 }
 
 export function bytes(count: number): string {

@@ -1,9 +1,9 @@
 /** Colours of the curves: an order that survives every kind of colour blindness and greyscale printing (dark to light). */
 
-/** Stops of viridis (Smith & van der Walt 2015) up to 80 %: its yellow end vanishes on white. */
+/** Stops after viridis (Smith & van der Walt 2015), without its ends: yellow vanishes on white, and black is the colour of theory. */
 const STOPS: readonly (readonly [number, number, number])[] = [
-  [68, 1, 84],
-  [70, 50, 127],
+  [92, 40, 130],
+  [66, 62, 133],
   [54, 92, 141],
   [39, 127, 142],
   [31, 161, 135],

@@ -74,7 +74,12 @@ const NUMBER_KEYS: readonly NumberKey[] = ["d", "init", "lr", "seed", "images", 
 
 /** The eigen-solver takes 64; a linear map gives no more dimensions than its input has. */
 function maxDimension({ preset, crop }: Pick<Settings, "preset" | "crop">): number {
-  const features = { "linear-mnist": crop ** 2, "linear-synthetic": 12, "linear-extent-bias": 10, "linear-amplitude-bias": 96 };
+  const features = {
+    "linear-mnist": crop ** 2,
+    "linear-synthetic": 12,
+    "linear-extent-bias": 10,
+    "linear-amplitude-bias": 96,
+  };
   return Math.min(64, features[preset]);
 }
 

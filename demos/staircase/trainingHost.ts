@@ -15,6 +15,8 @@ const SUBMITS_IN_FLIGHT = 2;
 /** Pause between looks at the clock when the rate is limited. */
 const TICK_MS = 8;
 
+type Preparation = Extract<Command, { readonly type: "prepare" }>;
+
 interface Pending {
   readonly result: Promise<Advance>;
   readonly updates: number;
@@ -28,7 +30,7 @@ export class TrainingHost {
   #session: Session | undefined;
   #generation = 0;
   /** What was asked for and not yet done. */
-  #wanted: { readonly generation: number; readonly config: Extract<Command, { type: "prepare" }>["config"] } | undefined;
+  #wanted: Preparation | undefined;
   #resetTo: number | undefined;
   #singleSteps = 0;
   #isRunning = false;
@@ -115,7 +117,7 @@ export class TrainingHost {
     });
   }
 
-  async #prepare(wanted: NonNullable<typeof this.#wanted>): Promise<void> {
+  async #prepare(wanted: Preparation): Promise<void> {
     this.#wanted = undefined;
     await this.#drain(false);
     this.#session?.release();
@@ -175,7 +177,8 @@ export class TrainingHost {
       this.#isRunning = false;
       return this.#rest(session, "finished");
     }
-    const due = Math.floor(((performance.now() - this.#pace.since) / 1000) * this.#rate) - (trainer.step - this.#pace.step);
+    const due =
+      Math.floor(((performance.now() - this.#pace.since) / 1000) * this.#rate) - (trainer.step - this.#pace.step);
     const updates = Math.min(due, left, this.#perSubmit, trainer.maxUpdates);
     if (updates < 1) {
       if (this.#pending.length > 0) return this.#collect();

@@ -2,7 +2,7 @@
 //
 //   y[y_offset + i] = x[x_offset + i],  i = 0 … count − 1
 //
-// Layout    x, y f32
+// Layout    x, y words of 32 bits, f32 or u32: bits are copied, so that no denormal is flushed
 // Dispatch  ⌈count/(4·WG)⌉ workgroups, folded into y
 // Knobs     WG workgroup size
 // Error     exact
@@ -13,8 +13,8 @@
 override WG: u32 = 64u;
 struct Params { count: u32, x_offset: u32, y_offset: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
 
 @compute @workgroup_size(WG)
 fn copy_range(

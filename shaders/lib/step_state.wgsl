@@ -1,5 +1,5 @@
 // The small buffer that drives a replayed step: a kernel advances it, so a replay writes no uniform.
-// Twin of src/autodiff/stepState.ts.
+// Twin of src/train/stepState.ts.
 struct StepState {
   step: u32,              // updates done so far
   records: u32,           // metric records written so far

@@ -27,6 +27,7 @@ export class CompiledPlan {
   readonly #commands: readonly Command[];
   readonly #persistent: ReadonlyMap<string, GPUBuffer>;
   readonly #owned: readonly GPUBuffer[];
+  #isDestroyed = false;
 
   private constructor(
     engine: Engine,
@@ -122,8 +123,19 @@ export class CompiledPlan {
     return this.#commands.filter((command) => command.programs.some((name) => names.includes(name)));
   }
 
-  /** Records a program into the caller's pass. No submit, no wait, no allocation on the GPU. */
+  /**
+   * Records a program into the caller's pass. No submit, no wait, no allocation on the GPU.
+   *
+   * @throws EngineError GRAPH-DESTROYED after destroy()
+   */
   encode(pass: GPUComputePassEncoder, program: CommandList): void {
+    if (this.#isDestroyed) {
+      throw new EngineError({
+        code: "GRAPH-DESTROYED",
+        message: "The plan was destroyed; its buffers are gone",
+        fix: "Compile it again, or destroy it later.",
+      });
+    }
     let pipeline: GPUComputePipeline | undefined;
     for (const command of program) {
       if (command.pipeline !== pipeline) {
@@ -152,6 +164,7 @@ export class CompiledPlan {
 
   /** Frees the buffers this plan created. Idempotent. */
   destroy(): void {
+    this.#isDestroyed = true;
     this.#engine.destroyBuffers(this.#owned);
   }
 }

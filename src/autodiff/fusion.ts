@@ -9,7 +9,7 @@
  *   | matmul + row                             | matmul with bias            |
  *   | matmul + tensor of its shape             | matmul with addend          |
  *   | relu(matmul)                             | matmul with ReLU            |
- *   | scale(scale(x))                          | scale                       |
+ *   | scale, offset or ReLU of scale(x)        | one affine                  |
  *
  * A chain is fused only where its inner tensor has no other consumer (a scale before a matmul may have: it stays for them), and where no
  * state that its inner node reads is written in between. Scales are folded in f64 and rounded once.

@@ -31,6 +31,8 @@ export async function main(packageRoot: string, pageRoot: string): Promise<never
     cwd: process.cwd(),
     now: () => new Date(),
     signal,
+    // Built beside the runner page.
+    demosRoot: join(dirname(pageRoot), "demos"),
     presets,
     mnistFolder: () => mnistFolder(packageRoot),
     openRuntime: ({ name, browserPath }) => {

@@ -4,6 +4,8 @@ import { EngineError } from "../errors.ts";
 import type { SaveItem } from "../experiments/contract.ts";
 import { info } from "./commands/info.ts";
 import { plan } from "./commands/plan.ts";
+import { report, type ScaleOption } from "./commands/report.ts";
+import { serve } from "./commands/serve.ts";
 import { train } from "./commands/train.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT } from "./exitCodes.ts";
@@ -41,6 +43,20 @@ Examples:
 
 A run folder holds config.json, metrics.jsonl (loss and eigenvalues of every recorded step), summary.json and
 checkpoint.safetensors. Exit codes: 0 done, 1 error, 2 usage, 3 diverged, 130 interrupted.`;
+
+interface ReportFlags {
+  readonly json?: true;
+  readonly out?: string;
+  readonly svg?: true;
+  readonly time?: ScaleOption;
+  readonly eigenvalues?: ScaleOption;
+}
+
+interface ServeFlags {
+  readonly port?: number;
+  readonly open?: true;
+  readonly json?: true;
+}
 
 /**
  * Parses `args` (without node and script) and runs the verb.
@@ -80,12 +96,13 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
     .showSuggestionAfterError();
   const presets = Object.keys(context.presets).sort();
 
-  const verb = (name: string, description: string) =>
+  const plainVerb = (name: string, description: string) =>
     program
       .command(name)
       .description(description)
-      .option("--json", "print one JSON document on stdout and nothing else there")
-      .option("--browser <path>", "browser to start instead of the one that is found");
+      .option("--json", "print one JSON document on stdout and nothing else there");
+  const verb = (name: string, description: string) =>
+    plainVerb(name, description).option("--browser <path>", "browser to start instead of the one that is found");
   const runtime = () => new Option("--runtime <name>", "where to run").choices(RUNTIME_NAMES);
   const onExperiment = (command: Command, argument: string) =>
     command
@@ -111,6 +128,26 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
   onExperiment(planVerb, "<preset>").action(async (preset: string, flags: ExperimentOptions) => {
     done(await plan({ ...flags, ...common(flags), preset, set: flags.set ?? [] }, context));
   });
+  const scale = (flag: string, of: string) =>
+    new Option(flag, `scaling of ${of} that is shown first and in SVG files`).choices(["log", "linear"]);
+  plainVerb("report", "make a page with the figures of a run, or of several over one another")
+    .argument("<run...>", "folders of runs")
+    .option("--out <file>", "HTML file (default: report.html in the run's folder; of several runs, in this one)")
+    .option("--svg", "also write the figure and each panel as SVG beside the page")
+    .addOption(scale("--time <scale>", "t"))
+    .addOption(scale("--eigenvalues <scale>", "the eigenvalues"))
+    .action(async (runs: readonly string[], flags: ReportFlags) => {
+      done(await report({ ...flags, runs, svg: flags.svg ?? false, json: flags.json ?? false }, context));
+    });
+  program
+    .command("serve")
+    .description("serve the live demos on this computer's loopback address until Ctrl-C")
+    .option("--port <n>", "port to listen on (default: 4173, or a free one when it is taken)", portNumber)
+    .option("--open", "open the page in the default browser")
+    .option("--json", "print one JSON document with the address on stdout and nothing else there")
+    .action(async (flags: ServeFlags) => {
+      done(await serve({ ...flags, open: flags.open ?? false, json: flags.json ?? false }, context));
+    });
   verb("info", "show adapters, features and limits of every runtime, and check the kernels")
     .addOption(runtime())
     .action(async (flags: CommonOptions) => {
@@ -135,6 +172,12 @@ function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+function portNumber(text: string): number {
+  const port = wholeNumber(1)(text);
+  if (port <= 65535) return port;
+  throw new InvalidArgumentError("A port is a number from 1 to 65535.");
+}
+
 function saveList(text: string): readonly SaveItem[] {
   const items = text.split(",").map((item) => item.trim());
   const unknown = items.find((item) => !SAVE_ITEMS.includes(item as SaveItem));
@@ -151,7 +194,7 @@ function usageError(error: CommanderError, args: readonly string[]): EngineError
     .split("\n");
   return new EngineError({
     code: "CLI-USAGE",
-    message: isHelp ? "No verb was given; there are train, plan and info" : first,
+    message: isHelp ? "No verb was given; there are train, plan, report, serve and info" : first,
     fix: [
       ...rest.map((line) => line.replace(/[()]/g, "")),
       `See eigenstep ${verb && !isHelp && error.code !== "commander.unknownCommand" ? `${verb} ` : ""}--help.`,

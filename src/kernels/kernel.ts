@@ -178,21 +178,25 @@ async function compile(engine: Engine, kernel: Kernel, { code, origins }: Specia
   // The bind group layout and the pipeline layout.
   engine.count("layouts", 2);
   engine.count("pipelines");
-  const layout = await withErrorScopes(device, `bind group layout of ${label}`, () =>
-    device.createBindGroupLayout({
-      label,
-      entries: Object.values(kernel.shader.bindings as Readonly<Record<string, BindingInfo>>).map((binding) => ({
-        binding: binding.binding,
-        visibility: GPUShaderStage.COMPUTE,
-        buffer: { type: binding.type, minBindingSize: binding.minSizeBytes },
-      })),
+  const { layout, pipelineLayout } = await engine.guard(
+    withErrorScopes(device, `layouts of ${label}`, () => {
+      const groupLayout = device.createBindGroupLayout({
+        label,
+        entries: Object.values(kernel.shader.bindings as Readonly<Record<string, BindingInfo>>).map((binding) => ({
+          binding: binding.binding,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: binding.type, minBindingSize: binding.minSizeBytes },
+        })),
+      });
+      const bindGroupLayouts = [groupLayout];
+      return { layout: groupLayout, pipelineLayout: device.createPipelineLayout({ label, bindGroupLayouts }) };
     }),
   );
   try {
     const pipeline = await engine.guard(
       device.createComputePipelineAsync({
         label,
-        layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+        layout: pipelineLayout,
         compute: { module: shaderModule, entryPoint: kernel.shader.entry },
       }),
     );

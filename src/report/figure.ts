@@ -56,11 +56,13 @@ interface DrawnRun {
   readonly predicted: Readonly<Partial<Record<TheoryName, Curves>>>;
 }
 
-/** Samples of a closed form over each scaling of t: more than the panel has pixels. */
-const SAMPLES = 1600;
+/** Samples of a closed form over each scaling of t: about as many as the panel has pixels. */
+const SAMPLES = 800;
 /** Okabe & Ito's palette, distinguishable by the colour-blind; black is the theory's. */
 const RUN_COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
-const THEORY: Look = { stroke: "#000", width: 1.2, dash: "6 4" };
+/** Measured: broad, coloured, solid. Predicted: thin, black, dashed, on top: both are seen where they agree, on grey paper too. */
+const LOSS: Look = { stroke: "#56B4E9", width: 4.5 };
+const THEORY: Look = { stroke: "#000", width: 1.3, dash: "6 4" };
 const RULE: Look = { stroke: "#777", width: 1, dash: "4 3" };
 
 /** Computes the curves of all runs. */
@@ -153,6 +155,7 @@ function lossPanel(figure: Figure, view: View, theories: readonly TheoryName[], 
     description: `Loss against t, measured and predicted, for ${names(figure)}`,
     x: timeAxis(figure, view),
     y: { scale: "linear", domain: [0, 1.04 * top], label: "loss  L = ‖C − I‖²" },
+    hasHalfLine: false,
     layers: layersOf(
       figure,
       theories,
@@ -167,7 +170,7 @@ function lossPanel(figure: Figure, view: View, theories: readonly TheoryName[], 
 }
 
 function lossLook(figure: Figure, run: number): Look {
-  return figure.runs.length > 1 ? runLook(run, 1.8) : { stroke: RUN_COLORS[0] as string, width: 2.4 };
+  return figure.runs.length > 1 ? runLook(run, 1.8) : LOSS;
 }
 
 function eigenvaluePanel(figure: Figure, view: View, theories: readonly TheoryName[], id: string): PanelSpec {
@@ -175,7 +178,7 @@ function eigenvaluePanel(figure: Figure, view: View, theories: readonly TheoryNa
   const isLog = view.eigenvalues === "log";
   const look = (run: number, mode: number): Look => {
     const count = figure.runs[run]?.measured.eigenvalues.length ?? 1;
-    const width = count > 24 ? 1.4 : 2.2;
+    const width = count > 24 ? 1.8 : 4;
     return figure.runs.length > 1 ? runLook(run, 1.5) : { stroke: modeColor(mode, count), width };
   };
   return {
@@ -187,7 +190,7 @@ function eigenvaluePanel(figure: Figure, view: View, theories: readonly TheoryNa
       domain: isLog ? logDomain(figure) : linearDomain(all),
       label: `eigenvalue${isLog ? "  (logarithmic)" : ""}`,
     },
-    level: 0.5,
+    hasHalfLine: true,
     layers: layersOf(
       figure,
       theories,
@@ -201,9 +204,9 @@ function eigenvaluePanel(figure: Figure, view: View, theories: readonly TheoryNa
   };
 }
 
-/** Dark to light by mode; not so light that it vanishes on paper. */
+/** Dark to light by mode; not so dark that the black dashes vanish, nor so light that the curve does. */
 function modeColor(mode: number, count: number): string {
-  return interpolateViridis(count > 1 ? (0.78 * mode) / (count - 1) : 0.3);
+  return interpolateViridis(0.25 + (count > 1 ? (0.58 * mode) / (count - 1) : 0.3));
 }
 
 function runLook(run: number, width: number): Look {

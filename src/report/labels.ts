@@ -27,8 +27,27 @@ export function spreadLabels(wanted: readonly number[], width: number, from: num
   return shifted.map((value, index) => Math.min(Math.max(value, from), from + room) + index * width);
 }
 
-/** Every k-th of `items`, with the least k for which at most `most` remain; the first is among them. */
-export function everyFew<T>(items: readonly T[], most: number): T[] {
-  const stride = Math.max(1, Math.ceil(items.length / Math.max(1, most)));
-  return items.filter((_, index) => index % stride === 0);
+/**
+ * Which of the labels, taken in order, to show so that none has to move further than `reach` from its place.
+ *
+ * @param wanted centres, ascending
+ * @returns      indices into `wanted` and the centres they get
+ */
+export function placedLabels(
+  wanted: readonly number[],
+  width: number,
+  range: readonly [from: number, to: number],
+  reach: number,
+): { readonly index: number; readonly centre: number }[] {
+  let chosen: number[] = [];
+  let centres: number[] = [];
+  for (const index of wanted.keys()) {
+    const tried = [...chosen, index];
+    const places = tried.map((one) => wanted[one] as number);
+    const spread = spreadLabels(places, width, ...range);
+    if (!spread?.every((centre, at) => Math.abs(centre - (places[at] as number)) <= reach)) continue;
+    chosen = tried;
+    centres = spread;
+  }
+  return chosen.map((index, at) => ({ index, centre: centres[at] as number }));
 }

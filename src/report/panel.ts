@@ -11,7 +11,7 @@ import {
 } from "d3-shape";
 import { type Axis, scaleOf, ticksOf } from "./axes.ts";
 import type { Series } from "./curves.ts";
-import { everyFew, spreadLabels } from "./labels.ts";
+import { placedLabels } from "./labels.ts";
 import { attributes, escaped, pixels } from "./markup.ts";
 import { type Points, thinCurves } from "./thinning.ts";
 
@@ -57,8 +57,8 @@ export interface PanelSpec {
   readonly description: string;
   readonly x: Axis;
   readonly y: Axis;
-  /** Horizontal line at a value of y that means something. */
-  readonly level?: number | undefined;
+  /** Draws the line at ½, where a mode counts as learned. */
+  readonly hasHalfLine: boolean;
   readonly layers: readonly Layer[];
   readonly legend: readonly LegendEntry[];
   /** Word before the labels of the rules. */
@@ -77,6 +77,8 @@ const INK = "#222";
 const MOST_POINTS = 20_000;
 const SHAPES = [symbolCircle, symbolSquare, symbolTriangle, symbolDiamond, symbolCross, symbolWye];
 const MARKER_SPACING = 110;
+/** A label further from its line would be read with another; it is left out instead. */
+const LABEL_REACH = 26;
 
 /** Height of a panel in pixels. */
 export function panelHeight(spec: PanelSpec): number {
@@ -124,7 +126,7 @@ function legend(entries: readonly LegendEntry[]): string {
   return entries
     .map(({ text, look }) => {
       const start = x;
-      x += 36 + 6.1 * text.length + 18;
+      x += 36 + 5.9 * text.length + 18;
       const mark = look.marker === undefined ? "" : marker(look, start + 14, y - 4);
       return `<line${attributes({ x1: start, x2: start + 28, y1: y - 4, y2: y - 4, ...strokeOf(look) })}/>${mark}<text${attributes({ x: start + 36, y })}>${escaped(text)}</text>`;
     })
@@ -135,19 +137,19 @@ function grid({ spec, toY, right }: Frame): string {
   const lines = ticksOf(spec.y, 6)
     .filter(({ label }) => label !== "")
     .map(({ value }) => `M${MARGIN.left},${pixels(toY(value))}H${right}`);
-  const level =
-    spec.level === undefined
-      ? ""
-      : `<path d="M${MARGIN.left},${pixels(toY(spec.level))}H${right}" stroke="#999" stroke-width="1"/>`;
-  return `<g fill="none"><path d="${lines.join("")}" stroke="#e6e6e6"/>${level}</g>`;
+  const level = !spec.hasHalfLine
+    ? ""
+    : `<path d="M${MARGIN.left},${pixels(toY(0.5))}H${right}" stroke="#999"/><text${attributes({ x: right + 3, y: toY(0.5) + 4, fill: "#555", "font-size": 12 })}>½</text>`;
+  return `<g><path d="${lines.join("")}" fill="none" stroke="#e6e6e6"/>${level}</g>`;
 }
 
 /** Rules below all curves; the points of all curves share one allowance. */
 function layers(frame: Frame): string[] {
   const { spec } = frame;
   const curves = spec.layers.flatMap((layer) => layer.curves);
+  const toPixels = pixelsOf(frame);
   const thinned = thinCurves(
-    curves.map(({ series }) => inPixels(series, frame)),
+    curves.map(({ series }) => toPixels(series)),
     MOST_POINTS,
   );
   const drawn = new Map(curves.map((curve, index) => [curve, thinned[index] as Points]));
@@ -164,18 +166,28 @@ function layers(frame: Frame): string[] {
 }
 
 /** Left of the panel one point is kept, so that the line enters it; outside above and below, a little is enough. */
-function inPixels({ t, y }: Series, { spec, toX, toY, bottom }: Frame): Points {
-  let start = 0;
-  while (start + 1 < t.length && (t[start + 1] as number) < spec.x.domain[0]) start++;
-  if (spec.x.scale === "log") while (start < t.length && !((t[start] as number) > 0)) start++;
+function pixelsOf({ spec, toX, toY, bottom }: Frame): (series: Series) => Points {
   const isLog = spec.y.scale === "log";
+  const [from] = spec.x.domain;
   const beyond = 40;
+  // All eigenvalues of a run share their times.
+  const known = new Map<Float64Array, { start: number; x: Float64Array }>();
+  const timesInPixels = (t: Float64Array) => {
+    let start = 0;
+    while (start + 1 < t.length && (t[start + 1] as number) < from) start++;
+    if (spec.x.scale === "log") while (start < t.length && !((t[start] as number) > 0)) start++;
+    return { start, x: t.subarray(start).map(toX) };
+  };
   const toPixel = (value: number) => {
-    if (Number.isNaN(value)) return Number.NaN;
+    // NaN stays NaN; what a logarithmic axis does not have lies below it.
     if (isLog && value <= 0) return bottom + beyond;
     return Math.min(Math.max(toY(value), MARGIN.top - beyond), bottom + beyond);
   };
-  return { x: t.subarray(start).map(toX), y: y.subarray(start).map(toPixel) };
+  return ({ t, y }) => {
+    const { start, x } = known.get(t) ?? timesInPixels(t);
+    known.set(t, { start, x });
+    return { x, y: y.subarray(start).map(toPixel) };
+  };
 }
 
 function path({ look, name }: Curve, points: Points | undefined, index: number): string {
@@ -222,13 +234,14 @@ function rules(all: readonly Rule[], { spec, toX, bottom, right }: Frame): strin
       `<path${attributes({ d: `M${pixels(toX(t))},${MARGIN.top}V${bottom}`, "stroke-dasharray": isFaint ? "1 4" : "4 3" })}/>`,
   );
   const width = 7.2 * Math.max(...inside.map(({ label }) => label.length)) + 5;
-  const labelled = everyFew(inside, Math.floor(PLOT_WIDTH / width));
-  const wanted = labelled.map(({ t }) => toX(t));
-  const centres = spreadLabels(wanted, width, MARGIN.left + 6, right - 2) ?? wanted;
+  const wanted = inside.map(({ t }) => toX(t));
+  const placed = placedLabels(wanted, width, [MARGIN.left + 6, right - 2], LABEL_REACH);
   const base = MARGIN.top - 14;
-  const ties = centres.map((x, index) => `M${pixels(x)},${base + 3}L${pixels(wanted[index] ?? x)},${MARGIN.top}`);
-  const texts = labelled.map(
-    ({ label }, index) => `<text${attributes({ x: centres[index], y: base })}>${escaped(label)}</text>`,
+  const ties = placed.map(
+    ({ index, centre }) => `M${pixels(centre)},${base + 3}L${pixels(wanted[index] ?? centre)},${MARGIN.top}`,
+  );
+  const texts = placed.map(
+    ({ index, centre }) => `<text${attributes({ x: centre, y: base })}>${escaped(inside[index]?.label ?? "")}</text>`,
   );
   return [
     `<g fill="none" stroke="#777" stroke-width="1">${strokes.join("")}<path d="${ties.join("")}" stroke="#aaa"/></g>`,

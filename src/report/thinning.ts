@@ -101,11 +101,15 @@ function squaredDistance(x: Float64Array, y: Float64Array, index: number, from: 
   return (px - along * dx) ** 2 + (py - along * dy) ** 2;
 }
 
+/** Loops, not `Float64Array.from`, which is ten times slower. */
 function picked({ x, y }: Points, indices: readonly number[]): Points {
-  return {
-    x: Float64Array.from(indices, (index) => x[index] as number),
-    y: Float64Array.from(indices, (index) => y[index] as number),
-  };
+  const made = { x: new Float64Array(indices.length), y: new Float64Array(indices.length) };
+  for (let at = 0; at < indices.length; at++) {
+    const index = indices[at] as number;
+    made.x[at] = x[index] as number;
+    made.y[at] = y[index] as number;
+  }
+  return made;
 }
 
 function joined(segments: readonly Points[]): Points {

@@ -73,10 +73,7 @@ export class Trainer {
     this.#step = 0;
     this.#records = 0;
     const { learningRate } = this.#options;
-    this.#compiled.write(
-      "stepState",
-      encodeStepState({ step: 0, records: 0, nonfiniteStep: undefined, learningRate }),
-    );
+    this.#compiled.write("stepState", encodeStepState({ step: 0, records: 0, nonfiniteStep: undefined, learningRate }));
   }
 
   /**

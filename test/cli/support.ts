@@ -71,6 +71,7 @@ export async function command(args: readonly string[], changes: Partial<CommandC
     cwd,
     now: () => new Date(2025, 0, 2, 3, 4, 5),
     signal: new AbortController().signal,
+    demosRoot: cwd,
     presets,
     openRuntime: () => fakeRuntime,
     mnistFolder: () => cwd,

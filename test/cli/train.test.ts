@@ -125,7 +125,7 @@ describe("bad input", () => {
     [["train", "fake", "--save", "views,wieghts"], 2, "views, weights"],
     [["train", "fake", "--runtime", "firefox"], 2, "chrome, node"],
     [["tarin"], 2, "Did you mean train?"],
-    [[], 2, "train, plan and info"],
+    [[], 2, "there are train"],
   ] as const)("%j exits with %i, says %s, and leaves nothing", async (args, code, part) => {
     const ran = await command([...args, ...(args.length > 1 ? ["--json"] : [])]);
     expect(ran.code).toBe(code);

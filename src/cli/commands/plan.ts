@@ -5,7 +5,7 @@ import { EXIT } from "../exitCodes.ts";
 import { planReport } from "../report/planReport.ts";
 import type { TrainOptions } from "./train.ts";
 
-export type PlanOptions = Pick<TrainOptions, "preset" | "set" | "json" | "runtime" | "browser">;
+export type PlanOptions = Pick<TrainOptions, "set" | "json" | "runtime" | "browser"> & { readonly preset: string };
 
 /** @throws EngineError of the configuration or the runtime */
 export async function plan(options: PlanOptions, context: CommandContext): Promise<number> {

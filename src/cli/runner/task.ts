@@ -6,7 +6,7 @@ import type { Engine } from "../../device/engine.ts";
 import type { ResumeState, RunConfig, RunRequest, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
 import { describePlan, type PlanDocument, runExperiment } from "../experiment.ts";
 import type { SelfCheck } from "../runtimes/runtime.ts";
-import { selfCheck } from "./selfCheck.ts";
+import { selfCheck } from "../selfCheck/selfCheck.ts";
 
 /** Plain JSON. */
 export type Task =

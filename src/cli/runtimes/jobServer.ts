@@ -9,7 +9,7 @@ import { isEngineError } from "../../errors.ts";
 import { nodeFolder } from "../nodeFiles.ts";
 import { encodeTask, type Message } from "../runner/protocol.ts";
 import type { Task } from "../runner/task.ts";
-import { serveDataFile, serveStatic } from "./serveFiles.ts";
+import { plainName, serveDataFile, serveStatic } from "./serveFiles.ts";
 
 export interface JobServerOptions {
   /** Folder of the built page. */
@@ -87,7 +87,7 @@ async function handle(
     [undefined, options.origin].includes(request.headers.origin);
   if (!isOurs) return answer(response, 403, "refused");
 
-  const names = rest.map(decodeName);
+  const names = rest.map(plainName);
   const [name, ...deeper] = names;
   if (names.includes(undefined)) return answer(response, 400, "not a plain file name");
   const route = `${request.method} ${area}`;
@@ -121,16 +121,6 @@ async function handle(
     return answer(response, 204);
   }
   return answer(response, 404, "no such thing here");
-}
-
-/** A plain file name, "" for an empty segment at the end, or undefined for anything that could leave a folder. */
-function decodeName(segment: string): string | undefined {
-  try {
-    const name = decodeURIComponent(segment);
-    return name === "." || name === ".." || /[/\\\0]/.test(name) ? undefined : name;
-  } catch {
-    return undefined;
-  }
 }
 
 function isEqual(given: string, wanted: string): boolean {

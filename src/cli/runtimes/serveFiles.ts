@@ -11,7 +11,18 @@ const TYPES: Readonly<Record<string, string>> = {
   ".map": "application/json",
   ".css": "text/css; charset=utf-8",
   ".json": "application/json",
+  ".bin": "application/octet-stream",
 };
+
+/** A plain file name, "" for an empty segment at the end, or undefined for anything that could leave a folder. */
+export function plainName(segment: string): string | undefined {
+  try {
+    const name = decodeURIComponent(segment);
+    return name === "." || name === ".." || /[/\\\0]/.test(name) ? undefined : name;
+  } catch {
+    return undefined;
+  }
+}
 
 /** A file of the built page; only types that a page is made of. */
 export async function serveStatic(response: ServerResponse, root: string, names: readonly string[]): Promise<void> {
