@@ -44,6 +44,7 @@ const INPUTS = [
   "tools/demoDigits.mjs",
   "tools/browserFinder.mjs",
   "tools/wgsl",
+  "test/oracle",
   "package.json",
   "tsconfig.json",
   "vite.config.ts",

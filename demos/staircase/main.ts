@@ -198,8 +198,14 @@ class Page {
       case "phase":
         setText(block("status-text"), `${report.text} …`);
         break;
-      case "ready":
+      case "predicted":
         this.#begin(report.facts);
+        break;
+      case "ready":
+        this.#results.showMemory(report.gpuBytes);
+        performance.mark("ready");
+        if (this.#startWhenReady) this.#send({ type: "run", until: this.#horizon });
+        this.#startWhenReady = false;
         break;
       case "records":
         this.#history?.append(report);
@@ -223,9 +229,6 @@ class Page {
     this.#results.begin(facts, this.#history);
     this.#charts.show(facts, this.#history, lr, this.#settings);
     this.#form.showBound(facts.theory.learningRateBound);
-    performance.mark("ready");
-    if (this.#startWhenReady) this.#send({ type: "run", until: this.#horizon });
-    this.#startWhenReady = false;
   }
 
   #fail(error: Parameters<typeof noticeFor>[0]): void {

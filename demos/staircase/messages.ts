@@ -19,7 +19,7 @@ export type Command =
 
 export type RunState = "paused" | "running" | "finished" | "diverged";
 
-/** What is known when a run is ready. */
+/** What is known before the training step is compiled. */
 export interface RunFacts {
   readonly adapter: AdapterDescription;
   readonly theory: LinearTheory;
@@ -27,7 +27,6 @@ export interface RunFacts {
   readonly horizon: number;
   /** Plan and memory in a line. */
   readonly description: string;
-  readonly gpuBytes: number;
 }
 
 /** Consecutive records, as arrays that are handed over rather than copied. */
@@ -41,7 +40,8 @@ export interface RecordBatch {
 /** Worker to page. */
 export type Report =
   | { readonly type: "phase"; readonly generation: number; readonly text: string }
-  | { readonly type: "ready"; readonly generation: number; readonly facts: RunFacts }
+  | { readonly type: "predicted"; readonly generation: number; readonly facts: RunFacts }
+  | { readonly type: "ready"; readonly generation: number; readonly gpuBytes: number }
   | ({ readonly type: "records"; readonly generation: number } & RecordBatch)
   | { readonly type: "state"; readonly generation: number; readonly state: RunState }
   /** The run was not prepared, or ended: faulty settings, data, or a device that is gone. */

@@ -54,8 +54,11 @@ export class Results {
     block("steps").replaceChildren(...rows);
     block("table-note").hidden = !theory.discreteStepTimes.some((time, j) => time !== null && !theory.gapAdmits[j]);
     setText(block("plan"), facts.description);
-    setText(block("out-memory"), bytes(facts.gpuBytes));
     this.restart();
+  }
+
+  showMemory(gpuBytes: number): void {
+    setText(block("out-memory"), bytes(gpuBytes));
   }
 
   restart(): void {

@@ -16,34 +16,40 @@ const MAX_HORIZON = 40_000;
 
 export interface Session {
   readonly trainer: Trainer;
-  readonly facts: RunFacts;
+  readonly gpuBytes: number;
   /** Initial weights and step 0 again. */
   reset(): void;
   release(): void;
 }
 
 /**
- * @param onPhase names what comes next, for people
+ * @param tell gets the name of what comes next, for people, and the theory as soon as it is known
  * @throws EngineError CONFIG-…, DATA-…, THEORY-LR-BOUND, DEVICE-…, LIMIT-…
  */
 export async function openSession(
   engine: Engine,
   config: LinearConfig,
-  onPhase: (text: string) => void,
+  tell: { readonly phase: (text: string) => void; readonly facts: (facts: RunFacts) => void },
 ): Promise<Session> {
   const shape = linearShape(config);
-  onPhase("Reading data");
+  tell.phase("Reading data");
   const source = await loadLinearSource(config, config.data.source === "mnist" ? await mnistDigits() : undefined);
-  onPhase("Preparing two views of every example");
+  tell.phase("Preparing two views of every example");
   const prepared = await prepareLinearRun(engine, config, shape, source);
   try {
-    onPhase("Computing the theory");
+    tell.phase("Computing the theory");
     const { learningRate, momentum } = config.optimizer;
     const theory = linearTheory({ ...prepared, ...shape, weights0: prepared.weights, learningRate, momentum });
     assertStableLearningRate(learningRate, theory.gamma1);
-    onPhase("Compiling the training step");
     const step = linearGraph(shape, momentum);
     const plan = planTrainingStep(step, targetOf(engine.adapter.isSoftware, config.kernels.family));
+    tell.facts({
+      adapter: engine.adapter,
+      theory,
+      horizon: horizonOf(theory, config),
+      description: `${shape.n} pairs of ${shape.m} features, ${dispatchCounts(plan).withRecord} dispatches a step`,
+    });
+    tell.phase("Compiling the training step");
     const compiled = await compileTrainingStep(engine, plan, { [VIEWS]: prepared.views });
     const weights = new Float32Array(prepared.weights);
     compiled.write("parameters", weights);
@@ -51,13 +57,7 @@ export async function openSession(
     const trainer = await Trainer.create(engine, compiled, { learningRate, spectrumLength, ringCapacity });
     return {
       trainer,
-      facts: {
-        adapter: engine.adapter,
-        theory,
-        horizon: horizonOf(theory, config),
-        description: `${shape.n} pairs of ${shape.m} features, ${dispatchCounts(plan).withRecord} dispatches a step`,
-        gpuBytes: engine.memory.bytes,
-      },
+      gpuBytes: engine.memory.bytes,
       reset() {
         compiled.write("parameters", weights);
         trainer.restart();

@@ -124,13 +124,15 @@ export class TrainingHost {
     this.#session = undefined;
     this.#generation = wanted.generation;
     const engine = this.#engine ?? (await this.#open());
-    const session = await openSession(engine, wanted.config, (text) => {
-      this.#send({ type: "phase", generation: wanted.generation, text }, []);
+    const { generation } = wanted;
+    const session = await openSession(engine, wanted.config, {
+      phase: (text) => this.#send({ type: "phase", generation, text }, []),
+      facts: (facts) => this.#send({ type: "predicted", generation, facts }, []),
     });
     if (this.#wanted) return session.release();
     this.#session = session;
     this.#perSubmit = 1;
-    this.#send({ type: "ready", generation: wanted.generation, facts: session.facts }, []);
+    this.#send({ type: "ready", generation, gpuBytes: session.gpuBytes }, []);
     await this.#begin(session);
   }
 

@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { EngineError } from "../errors.ts";
 import type { SaveItem } from "../experiments/contract.ts";
+import { eigh } from "./commands/eigh.ts";
 import { info } from "./commands/info.ts";
 import { plan } from "./commands/plan.ts";
 import { report, type ScaleOption } from "./commands/report.ts";
@@ -31,6 +32,11 @@ interface TrainFlags extends ExperimentOptions {
   readonly save?: readonly SaveItem[];
   readonly resume?: string;
   readonly quiet?: true;
+}
+
+interface EighFlags extends CommonOptions {
+  readonly vectors?: true;
+  readonly out?: string;
 }
 
 const TRAIN_HELP = `
@@ -147,6 +153,14 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
     .option("--json", "print one JSON document with the address on stdout and nothing else there")
     .action(async (flags: ServeFlags) => {
       done(await serve({ ...flags, open: flags.open ?? false, json: flags.json ?? false }, context));
+    });
+  verb("eigh", "eigenvalues of symmetric matrices of order up to 64, in f32 on the GPU")
+    .argument("<file.npy>", "matrices [..., n, n] in f32 or f64")
+    .option("--vectors", "write the eigenvectors, too (as columns, in the order of the eigenvalues)")
+    .option("--out <prefix>", "results go to <prefix>.values.npy and <prefix>.vectors.npy (default: beside the file)")
+    .addOption(runtime().default("chrome"))
+    .action(async (file: string, flags: EighFlags) => {
+      done(await eigh({ ...flags, ...common(flags), file, vectors: flags.vectors ?? false }, context));
     });
   verb("info", "show adapters, features and limits of every runtime, and check the kernels")
     .addOption(runtime())

@@ -1,4 +1,5 @@
 /** Eigen-decomposition of symmetric matrices inside a graph (n ≤ 64: one workgroup a matrix, one dispatch). */
+import { eighKnobs, MAX_EIGH_ORDER } from "../kernels/eighVariant.ts";
 import { jacobiEigh } from "../kernels/library.ts";
 import {
   asMatrices,
@@ -10,9 +11,6 @@ import {
   requireInputs,
   shapeError,
 } from "./opDefinition.ts";
-
-/** Largest order that one workgroup solves in one short dispatch. */
-export const MAX_EIGH_ORDER = 64;
 
 export interface EighAttributes {
   readonly vectors: boolean;
@@ -55,7 +53,7 @@ export const eighOp: OpDefinition<EighAttributes> = {
     return [
       {
         kernel: jacobiEigh,
-        knobs: { WG: n <= 16 ? 16 : n <= 40 ? 32 : 64, N_MAX: Math.ceil(n / 8) * 8, VECTORS: attributes.vectors },
+        knobs: eighKnobs(n, attributes.vectors),
         params: { batch, n },
         bindings: {
           a: { kind: "input", index: 0 },

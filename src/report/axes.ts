@@ -1,5 +1,5 @@
-/** Scales, ticks and their labels; `d3-scale` does the arithmetic. */
-import { scaleLinear, scaleLog } from "d3-scale";
+/** Scales, ticks and their labels; `d3-scale` finds the linear ticks. */
+import { scaleLinear } from "d3-scale";
 
 export type ScaleName = "log" | "linear";
 
@@ -16,10 +16,12 @@ export interface Tick {
   readonly label: string;
 }
 
-/** From data to pixels. */
+/** From data to pixels. Two lines instead of d3's scale, which costs a report of a million points half a second. */
 export function scaleOf({ scale, domain }: Axis, range: readonly [number, number]): (value: number) => number {
-  const made = scale === "log" ? scaleLog(domain, range) : scaleLinear(domain, range);
-  return (value) => made(value);
+  const transform = scale === "log" ? Math.log : (value: number) => value;
+  const start = transform(domain[0]);
+  const slope = (range[1] - range[0]) / (transform(domain[1]) - start);
+  return (value) => range[0] + slope * (transform(value) - start);
 }
 
 /** Ticks with labels; on a logarithmic axis, the decades (thinned if there are many) and minor ticks between them. */

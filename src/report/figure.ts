@@ -197,7 +197,7 @@ function eigenvaluePanel(figure: Figure, view: View, theories: readonly TheoryNa
       (curves) => curves.eigenvalues,
       (run) => all.map((_, mode) => look(run, mode)),
     ),
-    legend: legendOf(figure, theories, (run) => look(run, 0)),
+    legend: legendOf(figure, theories, (run) => look(run, 0), "measured, a colour for each mode"),
     ruleWord: "mode",
     plotHeight: 330,
     id: `eigenvalues-${id}`,
@@ -271,6 +271,11 @@ export const THEORY_NAMES: Readonly<Record<TheoryName, string>> = {
   flow: "theory, gradient flow",
 };
 
+/** Whether the predicted step times are drawn as vertical lines. */
+export function hasRules(figure: Figure): boolean {
+  return figure.theories.some((theory) => rulesOf(figure, theory).length > 0);
+}
+
 /** The predicted step times; of several runs only when they have the same. */
 function rulesOf(figure: Figure, theory: TheoryName): Rule[] {
   const known = figure.runs.map(({ run }) => (theory === "flow" ? run.steps?.flow : run.steps?.discrete));
@@ -290,9 +295,9 @@ function areEqual(a: readonly (number | null)[], b: readonly (number | null)[]):
   );
 }
 
-function legendOf(figure: Figure, theories: readonly TheoryName[], look: (run: number) => Look): LegendEntry[] {
+function legendOf(figure: Figure, theories: readonly TheoryName[], look: (run: number) => Look single = "measured"): LegendEntry[] {
   const several = figure.runs.length > 1;
-  const measured = figure.runs.map(({ run }, index) => ({ text: several ? run.label : "measured", look: look(index) }));
+  const measured = figure.runs.map(({ run }, index) => ({ text: several ? run.label : single, look: look(index) }));
   const [theory] = theories;
   if (theory === undefined) return measured;
   const text = theories.length > 1 ? "theory" : THEORY_NAMES[theory];

@@ -1,6 +1,6 @@
 /** The report's page: one HTML text with everything in it. What is said here is for a reader who has not seen eigenstep. */
 import { adapterOf, configRows, lossText, type Row, summaryRows, trainedOn, worstError } from "./describeRun.ts";
-import { type Figure, panelsOf, type TheoryName, type View } from "./figure.ts";
+import { type Figure, hasRules, panelsOf, type TheoryName, type View } from "./figure.ts";
 import { formatNumber, formatPercent } from "./format.ts";
 import { attributes, escaped } from "./markup.ts";
 import { SCRIPT, STYLE } from "./pageStyle.ts";
@@ -139,7 +139,7 @@ ${[...hidden, ...hiddenTheories].join(",\n")} { display: none; }
 }
 
 function figures(content: PageContent): string {
-  const { figure, runs } = content;
+  const { figure } = content;
   const loss = SCALES.map((time) => {
     const [panel] = panelsOf(figure, { time, eigenvalues: "linear" });
     return `<div class="view t-${time} e-log e-linear">${panelSvg(panel)}</div>`;
@@ -150,27 +150,33 @@ function figures(content: PageContent): string {
       return `<div class="view t-${time} e-${scale}">${panelSvg(panel)}</div>`;
     }),
   );
-  const [theory] = figure.theories;
-  const curves =
-    runs.length > 1
-      ? "Lines with markers: measured, one colour and marker for each run."
-      : "Broad coloured line: measured.";
-  const dashed = theory
-    ? ` Thin dashed black line: ${theory === "descent" ? "theory, by the recurrence of each mode at the run’s learning rate or, by the switch, by its limit of gradient flow" : "theory of gradient flow"}; nothing is fitted.`
-    : "";
-  const rules = theory
-    ? " Dashed vertical lines: predicted step times, labelled by mode where there is room; dotted and marked ~ where the theory is not held to them."
-    : "";
-  const low =
-    " A logarithmic axis leaves out what is not positive: tiny eigenvalues may be negative before their step.";
   return [
-    figureHtml("loss", loss, `${curves}${dashed}${rules}`),
-    figureHtml(
-      "eigenvalues",
-      eigenvalues,
-      `Eigenvalues of C, sorted; the horizontal line at ½ defines the measured step times.${low}`,
-    ),
+    figureHtml("loss", loss, lossCaption(content)),
+    figureHtml("eigenvalues", eigenvalues, EIGENVALUE_CAPTION),
   ].join("\n");
+}
+
+const EIGENVALUE_CAPTION =
+  "Eigenvalues of C, sorted; the horizontal line at ½ defines the measured step times. A logarithmic axis leaves out what is not positive: tiny eigenvalues may be negative before their step.";
+
+function lossCaption({ figure, runs }: PageContent): string {
+  const several = runs.length > 1;
+  const parts = [
+    several ? "Lines with markers: measured, a colour and a marker for each run." : "Broad coloured line: measured.",
+  ];
+  if (figure.theories.length > 0) {
+    const which =
+      figure.theories[0] === "descent"
+        ? "the recurrence of each mode at the run’s learning rate or, by the switch, its limit of gradient flow"
+        : "gradient flow";
+    parts.push(`Thin dashed black line: theory${several ? " of each run" : ""}, by ${which}; nothing is fitted.`);
+  }
+  if (hasRules(figure)) {
+    parts.push(
+      "Dashed vertical lines: predicted step times, labelled by mode where there is room; dotted and marked ~ where the theory is not held to them.",
+    );
+  }
+  return parts.join(" ");
 }
 
 function figureHtml(name: string, views: readonly string[], caption: string): string {

@@ -112,16 +112,18 @@ function picked({ x, y }: Points, indices: readonly number[]): Points {
   return made;
 }
 
+/** One series, with a point of y = NaN between the segments. */
 function joined(segments: readonly Points[]): Points {
-  const x: number[] = [];
-  const y: number[] = [];
-  for (const [index, segment] of segments.entries()) {
-    if (index > 0) {
-      x.push(segment.x[0] as number);
-      y.push(Number.NaN);
-    }
-    x.push(...segment.x);
-    y.push(...segment.y);
+  const [first] = segments;
+  if (first && segments.length === 1) return first;
+  const length = segments.reduce((sum, { x }) => sum + x.length + 1, 0);
+  const made = { x: new Float64Array(length), y: new Float64Array(length).fill(Number.NaN) };
+  let at = 0;
+  for (const { x, y } of segments) {
+    made.x.set(x, at);
+    made.y.set(y, at);
+    at += x.length;
+    made.x[at++] = x.at(-1) ?? 0;
   }
-  return { x: Float64Array.from(x), y: Float64Array.from(y) };
+  return made;
 }

@@ -42,6 +42,7 @@ export const fakeRuntime: Runtime = {
   train: ({ config, save }, sink, signal) =>
     runExperiment({ adapter } as unknown as Engine, { config, save }, sink, signal),
   plan: describePlan,
+  eigh: () => Promise.reject(new Error("the double solves no matrices")),
   info: async () => ({ adapter, host: "a double", selfCheck: { ok: true, message: "nothing was checked" } }),
 };
 

@@ -32,10 +32,12 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   demos: ["experiments"],
 };
 
-/** What lies outside src and who may import it: shaders by kernels alone; build tools and package.json by the command alone. */
+/** What lies outside src and who may import it: shaders by kernels alone; build tools, oracles and package.json by the command alone. */
 const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   shaders: ["kernels"],
   tools: ["cli"],
+  // The float64 oracles, which `eigenstep info` checks the kernels against.
+  test: ["cli"],
   "package.json": ["cli"],
 };
 

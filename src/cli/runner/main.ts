@@ -25,16 +25,16 @@ async function run(outbox: Outbox): Promise<void> {
   try {
     const response = await fetch(new URL("task", base));
     const task = await decodeTask(await response.json(), async () => {
-      const checkpoint = await fetch(new URL("checkpoint", base));
-      if (!checkpoint.ok) throw new Error(`the command refused its checkpoint with status ${checkpoint.status}`);
-      return new Uint8Array(await checkpoint.arrayBuffer());
+      const response = await fetch(new URL("attachment", base));
+      if (!response.ok) throw new Error(`the command refused its attachment with status ${response.status}`);
+      return new Uint8Array(await response.arrayBuffer());
     });
     engine = await Engine.request();
     const result = await executeTask(engine, task, {
       sink: outbox,
       signal: abort.signal,
       host: navigator.userAgent,
-      data: task.kind !== "info" && task.hasData ? httpFolder(new URL("data", base).href) : undefined,
+      data: "hasData" in task && task.hasData ? httpFolder(new URL("data", base).href) : undefined,
     });
     await outbox.close({ type: "result", result });
   } catch (error) {

@@ -27,28 +27,40 @@ export function decodeRecord([step, t, loss, spectrum]: WireRecord): MetricsReco
   return { step, t: Number(t), loss: Number(loss), spectrum: spectrum.map(Number) };
 }
 
-/** A task as JSON; the bytes of its checkpoint, if it has one, are fetched apart. */
+/** A task as JSON; its bytes (a checkpoint, matrices) are fetched apart. */
 interface WireTask {
   readonly task: Task;
-  readonly resume?: { readonly records: readonly WireRecord[]; readonly hasCheckpoint: boolean };
+  readonly records?: readonly WireRecord[] | undefined;
+  readonly hasAttachment: boolean;
+}
+
+/** The bytes of a task that do not travel as JSON. */
+export function attachmentOf(task: Task): Uint8Array | undefined {
+  if (task.kind === "eigh") {
+    const { buffer, byteOffset, byteLength } = task.matrices;
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  }
+  return task.kind === "info" ? undefined : task.resume?.checkpoint;
 }
 
 export function encodeTask(task: Task): string {
-  if (task.kind === "info" || !task.resume) return JSON.stringify({ task } satisfies WireTask);
+  const hasAttachment = attachmentOf(task) !== undefined;
+  if (task.kind === "eigh") return JSON.stringify({ task: { ...task, matrices: [] }, hasAttachment });
+  if (task.kind === "info" || !task.resume) return JSON.stringify({ task, hasAttachment } satisfies WireTask);
   const { resume, ...rest } = task;
-  const wire: WireTask = {
-    task: rest,
-    resume: { records: resume.records.map(encodeRecord), hasCheckpoint: resume.checkpoint !== undefined },
-  };
-  return JSON.stringify(wire);
+  return JSON.stringify({ task: rest, records: resume.records.map(encodeRecord), hasAttachment } satisfies WireTask);
 }
 
-/** @param fetchCheckpoint asks for the bytes that `encodeTask` left out */
-export async function decodeTask(json: unknown, fetchCheckpoint: () => Promise<Uint8Array>): Promise<Task> {
-  const { task, resume } = json as WireTask;
-  if (task.kind === "info" || !resume) return task;
-  const checkpoint = resume.hasCheckpoint ? await fetchCheckpoint() : undefined;
-  return { ...task, resume: { records: resume.records.map(decodeRecord), checkpoint } };
+/** @param fetchAttachment asks for the bytes that `encodeTask` left out */
+export async function decodeTask(
+  json: unknown,
+  fetchAttachment: () => Promise<Uint8Array<ArrayBuffer>>,
+): Promise<Task> {
+  const { task, records, hasAttachment } = json as WireTask;
+  const bytes = hasAttachment ? await fetchAttachment() : undefined;
+  if (task.kind === "eigh") return { ...task, matrices: new Float32Array(bytes?.buffer ?? new ArrayBuffer(0)) };
+  if (task.kind === "info" || !records) return task;
+  return { ...task, resume: { records: records.map(decodeRecord), checkpoint: bytes } };
 }
 
 /** Any failure as plain data. What is no EngineError is a defect and keeps its stack in `detail`. */

@@ -7,6 +7,7 @@ import type { ResumeState, RunConfig, RunRequest, RunResult, RunSink, SaveItem }
 import { describePlan, type PlanDocument, runExperiment } from "../experiment.ts";
 import type { SelfCheck } from "../runtimes/runtime.ts";
 import { selfCheck } from "../selfCheck/selfCheck.ts";
+import { type EighDocument, type EighTask, executeEigh } from "./eighTask.ts";
 
 /** Plain JSON. */
 export type Task =
@@ -18,12 +19,14 @@ export type Task =
       /** Crosses a border by `encodeTask` and `decodeTask`: the checkpoint's bytes travel beside the JSON. */
       readonly resume?: ResumeState;
     }
+  | EighTask
   | { readonly kind: "info" };
 
 /** Result of each kind of task; plain JSON. */
 export interface TaskResults {
   readonly train: RunResult;
   readonly plan: PlanDocument;
+  readonly eigh: EighDocument;
   readonly info: { readonly adapter: AdapterDescription; readonly host: string; readonly selfCheck: SelfCheck };
 }
 
@@ -52,6 +55,7 @@ async function execute(engine: Engine, task: Task, surroundings: TaskSurrounding
     surroundings.sink.phase(`self-check on ${adapterLine(engine.adapter)}`);
     return { adapter: engine.adapter, host: surroundings.host, selfCheck: await selfCheck(engine) };
   }
+  if (task.kind === "eigh") return executeEigh(engine, task, surroundings.sink);
   const request: RunRequest = {
     config: task.config,
     save: task.save,

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { isEngineError } from "../../errors.ts";
 import { nodeFolder } from "../nodeFiles.ts";
-import { encodeTask, type Message } from "../runner/protocol.ts";
+import { attachmentOf, encodeTask, type Message } from "../runner/protocol.ts";
 import type { Task } from "../runner/task.ts";
 import { plainName, serveDataFile, serveStatic } from "./serveFiles.ts";
 
@@ -95,13 +95,9 @@ async function handle(
     options.onTaskFetched();
     return answer(response, 200, encodeTask(options.task), "application/json");
   }
-  if (
-    route === "GET checkpoint" &&
-    rest.length === 0 &&
-    options.task.kind !== "info" &&
-    options.task.resume?.checkpoint
-  ) {
-    return answer(response, 200, options.task.resume.checkpoint, "application/octet-stream");
+  const attachment = attachmentOf(options.task);
+  if (route === "GET attachment" && rest.length === 0 && attachment) {
+    return answer(response, 200, attachment, "application/octet-stream");
   }
   if (route === "GET blank") return answer(response, 200, "<!doctype html><title>blank</title>", "text/html");
   if (route === "GET runner") return serveStatic(response, options.pageRoot, names as string[]);

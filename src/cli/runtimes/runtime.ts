@@ -2,6 +2,7 @@
 import type { AdapterDescription } from "../../device/adapter.ts";
 import type { ResumeState, RunConfig, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
 import type { PlanDocument } from "../experiment.ts";
+import type { EighDocument, EighTask } from "../runner/eighTask.ts";
 
 export const RUNTIME_NAMES = ["chrome", "firefox", "node"] as const;
 export type RuntimeName = (typeof RUNTIME_NAMES)[number];
@@ -41,5 +42,10 @@ export interface Runtime {
   readonly name: RuntimeName;
   train(job: Job, sink: RunSink, signal: AbortSignal): Promise<RunResult>;
   plan(job: Job, signal: AbortSignal): Promise<PlanDocument>;
+  eigh(
+    task: EighTask,
+    signal: AbortSignal,
+    onFile: (name: string, bytes: Uint8Array) => Promise<void>,
+  ): Promise<EighDocument>;
   info(signal: AbortSignal): Promise<RuntimeInfo>;
 }

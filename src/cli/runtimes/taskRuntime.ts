@@ -27,6 +27,9 @@ export function taskRuntime(name: RuntimeName, execute: ExecuteTask): Runtime {
     async plan(job, signal) {
       return (await execute(experiment("plan", job), silentSink, signal, job.dataPath)) as TaskResults["plan"];
     },
+    async eigh(task, signal, onFile) {
+      return (await execute(task, { ...silentSink, file: onFile }, signal, undefined)) as TaskResults["eigh"];
+    },
     async info(signal) {
       return (await execute({ kind: "info" }, silentSink, signal, undefined)) as TaskResults["info"];
     },
