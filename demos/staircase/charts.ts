@@ -4,7 +4,7 @@ import { MeasuredCurves, stepGrid, type TheoryCurves, theoryCurves } from "./cur
 import { drawCrossings, drawHead, drawStepLines, drawTheory, Layer } from "./drawing.ts";
 import type { History } from "./history.ts";
 import type { RunFacts } from "./messages.ts";
-import { axisText } from "./numbers.ts";
+import { axisText, logTicks } from "./numbers.ts";
 import { INK, modeColor } from "./palette.ts";
 
 export interface ChartScales {
@@ -120,7 +120,7 @@ export class Charts {
       {
         ...this.#common(this.#spectrum),
         scales: { x: this.#timeScale(), y: this.#eigenvalueScale() },
-        axes: [this.#timeAxis(true), valueAxis("eigenvalue λ")],
+        axes: [this.#timeAxis(true), { ...valueAxis("eigenvalue λ"), ...(this.#scales.logLambda ? LOG_AXIS : {}) }],
         series: [{}, ...Array.from({ length: d }, (_, j) => measured(modeColor(j, d), d > 24 ? 1.5 : 3))],
         plugins: [this.#underlay(false), this.#overlay(false)],
       },
@@ -172,6 +172,7 @@ export class Charts {
   #timeAxis(isLabelled: boolean): uPlot.Axis {
     return {
       ...axisStyle,
+      ...(this.#scales.logT ? LOG_AXIS : {}),
       ...(isLabelled ? { label: "t = learning rate × step", labelSize: 22, labelFont: FONT, size: 30 } : { size: 12 }),
       values: (_, splits) => splits.map((split) => (isLabelled && split !== null ? axisText(split) : "")),
     };
@@ -234,6 +235,11 @@ const axisStyle: uPlot.Axis = {
   font: FONT,
   grid: { stroke: INK.grid, width: 1 },
   ticks: { stroke: INK.grid, width: 1, size: 5 },
+};
+
+const LOG_AXIS: uPlot.Axis = {
+  splits: (_plot, _axis, low, high) => logTicks(low, high),
+  filter: (_plot, splits) => splits,
 };
 
 function valueAxis(label: string): uPlot.Axis {

@@ -13,6 +13,8 @@ import { SettingsForm } from "./settingsForm.ts";
 const EXTENSION = 1.5;
 /** Step of the page's memory: beyond it recording would fill the tab. */
 const MAX_STEPS = 200_000;
+/** Where values are shown once a panel is pointed at. */
+const POINTING_HINT = block("pointed").textContent ?? "";
 /** Settings that change what is drawn or how fast, but not the run. */
 const VIEW_FIELDS: readonly string[] = ["rate", "log-t", "log-lambda"];
 
@@ -298,7 +300,7 @@ class Page {
   #point(pointed: Pointed | undefined): void {
     const run = this.#history;
     if (!pointed || !run) {
-      setText(block("pointed"), "\u00a0");
+      setText(block("pointed"), POINTING_HINT);
       return;
     }
     const { step, theoryLoss } = pointed;

@@ -8,6 +8,7 @@ import { plan } from "./commands/plan.ts";
 import { report, type ScaleOption } from "./commands/report.ts";
 import { serve } from "./commands/serve.ts";
 import { train } from "./commands/train.ts";
+import { addCompletion, COMPLETION_HELP } from "./completion.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT } from "./exitCodes.ts";
 import { RUNTIME_NAMES, type RuntimeName } from "./runtimes/runtime.ts";
@@ -38,6 +39,13 @@ interface EighFlags extends CommonOptions {
   readonly vectors?: true;
   readonly out?: string;
 }
+
+const PROGRAM_HELP = `
+Start with:
+  eigenstep train linear-mnist            train on MNIST digits that come with eigenstep, about 20 s without a GPU
+  eigenstep report runs/NAME              the figures of that run, in one HTML file
+  eigenstep serve                         watch it happen in a browser tab
+  eigenstep VERB --help                   what a verb takes, with examples`;
 
 const TRAIN_HELP = `
 Examples:
@@ -99,7 +107,8 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
       writeErr: () => {},
       getOutHelpWidth: () => Math.min(context.stdout.columns ?? 80, 100),
     })
-    .showSuggestionAfterError();
+    .showSuggestionAfterError()
+    .addHelpText("after", PROGRAM_HELP);
   const presets = Object.keys(context.presets).sort();
 
   const plainVerb = (name: string, description: string) =>
@@ -167,6 +176,8 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
     .action(async (flags: CommonOptions) => {
       done(await info({ ...flags, json: flags.json ?? false }, context));
     });
+  addCompletion(program, presets);
+  program.commands.find((command) => command.name() === "complete")?.addHelpText("after", COMPLETION_HELP);
   return program;
 }
 
@@ -208,7 +219,7 @@ function usageError(error: CommanderError, args: readonly string[]): EngineError
     .split("\n");
   return new EngineError({
     code: "CLI-USAGE",
-    message: isHelp ? "No verb was given; there are train, plan, report, serve and info" : first,
+    message: isHelp ? "No verb was given; there are train, plan, report, eigh, serve, info and complete" : first,
     fix: [
       ...rest.map((line) => line.replace(/[()]/g, "")),
       `See eigenstep ${verb && !isHelp && error.code !== "commander.unknownCommand" ? `${verb} ` : ""}--help.`,

@@ -295,13 +295,20 @@ function areEqual(a: readonly (number | null)[], b: readonly (number | null)[]):
   );
 }
 
-function legendOf(figure: Figure, theories: readonly TheoryName[], look: (run: number) => Look single = "measured"): LegendEntry[] {
+function legendOf(
+  figure: Figure,
+  theories: readonly TheoryName[],
+  look: (run: number) => Look,
+  single = "measured",
+): LegendEntry[] {
   const several = figure.runs.length > 1;
   const measured = figure.runs.map(({ run }, index) => ({ text: several ? run.label : single, look: look(index) }));
   const [theory] = theories;
   if (theory === undefined) return measured;
   const text = theories.length > 1 ? "theory" : THEORY_NAMES[theory];
-  const rules = rulesOf(figure, theory).length > 0 ? [{ text: "predicted step time", look: RULE }] : [];
+  const rules = theories.some((one) => rulesOf(figure, one).length > 0)
+    ? [{ text: "predicted step time", look: RULE }]
+    : [];
   return [...measured, { text, look: THEORY }, ...rules];
 }
 

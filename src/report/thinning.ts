@@ -17,15 +17,16 @@ export const DEVIATION_PX = 0.2;
  * Thins several curves to at most about `most` points together.
  *
  * Each drawn curve stays within `DEVIATION_PX` of its original; only when that leaves more than `most` points (many curves of pure
- * noise) is the distance doubled until it fits. Runs of points that are not finite become one gap, a point with y = NaN.
+ * noise) is what is left thinned again, with the deviation doubled, until it fits: the sum of all is less than twice the last. Runs of
+ * points that are not finite become one gap, a point with y = NaN.
  */
 export function thinCurves(curves: readonly Points[], most: number): Points[] {
-  const columns = curves.map((curve) => segmentsOf(curve).map(extremesByColumn));
+  let thinned = curves.map((curve) => segmentsOf(curve).map(extremesByColumn));
   for (let deviation = DEVIATION_PX; ; deviation *= 2) {
-    const thinned = columns.map((segments) => joined(segments.map((segment) => simplified(segment, deviation))));
-    const count = thinned.reduce((sum, { x }) => sum + x.length, 0);
-    // Two points a segment are always left, so the distance could grow for ever.
-    if (count <= most || deviation > 50) return thinned;
+    thinned = thinned.map((segments) => segments.map((segment) => simplified(segment, deviation)));
+    const count = thinned.flat().reduce((sum, { x }) => sum + x.length, 0);
+    // Two points a segment are always left, so the deviation could grow for ever.
+    if (count <= most || deviation > 50) return thinned.map(joined);
   }
 }
 

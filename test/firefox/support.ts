@@ -12,7 +12,9 @@ export function firefoxOrReason(): { readonly choice: BrowserChoice } | { readon
     const choice = chooseFirefox(undefined);
     // Firefox has no software adapter of its own; without any driver it would have no WebGPU, which is the machine's lack, not ours.
     if (process.platform === "linux" && !hasVulkanDriver()) {
-      return { reason: `${choice.path} is installed, but no Vulkan driver (Debian: apt-get install mesa-vulkan-drivers)` };
+      return {
+        reason: `${choice.path} is installed, but no Vulkan driver (Debian: apt-get install mesa-vulkan-drivers)`,
+      };
     }
     return { choice };
   } catch (error) {

@@ -25,7 +25,7 @@ interface Output {
   readonly content: string;
 }
 
-/** @throws EngineError RUN-…, REPORT-WRITE; nothing was written then */
+/** @throws EngineError RUN-…, REPORT-OUT, REPORT-WRITE; nothing was written then */
 export async function report(options: ReportOptions, context: CommandContext): Promise<number> {
   const paths = [...new Set(options.runs.map((run) => resolve(context.cwd, run)))];
   const stored: StoredRun[] = [];
@@ -63,6 +63,14 @@ export async function report(options: ReportOptions, context: CommandContext): P
 async function outPath({ out }: ReportOptions, paths: readonly string[], cwd: string): Promise<string> {
   if (out === undefined) return join((paths.length === 1 ? paths[0] : undefined) ?? cwd, "report.html");
   const path = resolve(cwd, out);
+  if (!/\.html?$/i.test(path) && /\.[a-z0-9]+$/i.test(path)) {
+    throw new EngineError({
+      code: "REPORT-OUT",
+      message: `The report is an HTML page, but --out ends in ${extname(path)}`,
+      fix: "Give a file that ends in .html, or a folder.",
+      where: path,
+    });
+  }
   const isFolder = await stat(path).then(
     (info) => info.isDirectory(),
     () => false,
