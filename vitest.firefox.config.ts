@@ -47,7 +47,7 @@ function projects(): TestProjectInlineConfiguration[] {
         ...common,
         name: "page",
         include: PAGE_TESTS,
-        setupFiles,
+        setupFiles: [...setupFiles, "test/firefox/page/knownDefects.ts"],
         browser: {
           enabled: true,
           headless: true,

@@ -186,7 +186,10 @@ export class TrainingHost {
       if (this.#pending.length > 0) return this.#collect();
       return new Promise((resolve) => setTimeout(resolve, TICK_MS));
     }
-    this.#pending.push({ result: trainer.advance(updates), updates, submittedAt: performance.now() });
+    const result = trainer.advance(updates);
+    // A failure is met where the result is awaited; of two that fail together the second would count as unhandled.
+    result.catch(() => {});
+    this.#pending.push({ result, updates, submittedAt: performance.now() });
     if (this.#pending.length === SUBMITS_IN_FLIGHT) await this.#collect();
   }
 

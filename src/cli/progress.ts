@@ -47,19 +47,18 @@ class Pace {
   readonly #clock: () => number;
   readonly #steps: number;
   readonly #start: number;
-  /** Step of the first record seen: a resumed run does not start at 0. */
-  #first: number | undefined;
+  readonly #firstStep: number;
 
   constructor(header: RunHeader, clock: () => number) {
     this.#clock = clock;
     this.#steps = header.config.steps;
+    this.#firstStep = header.firstStep ?? 0;
     this.#start = clock();
   }
 
   at(record: MetricsRecord) {
     const seconds = (this.#clock() - this.#start) / 1000;
-    this.#first ??= record.step;
-    const rate = seconds > 0 ? (record.step - this.#first) / seconds : 0;
+    const rate = seconds > 0 ? (record.step - this.#firstStep) / seconds : 0;
     return {
       rate: rate > 0 ? formatNumber(rate, 3) : "-",
       left: rate > 0 ? formatDuration((this.#steps - record.step) / rate) : "-",

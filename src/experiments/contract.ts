@@ -95,6 +95,8 @@ export interface RunHeader {
   readonly theory: Readonly<Record<string, unknown>>;
   /** Plan and memory in a line or two, for people. */
   readonly description: string;
+  /** Updates done before this session, of a resumed run. */
+  readonly firstStep?: number;
 }
 
 /** Content of summary.json except what only the command knows (runtime, out, version). */

@@ -99,7 +99,8 @@ async function train(run: LinearRun, started: number): Promise<RunResult> {
     const owner: CheckpointOwner = { config, dataHash: run.source.hash };
     const start = request.resume && restore(request.resume, compiled, step, owner);
     const theory = { ...run.theory };
-    await sink.begin({ config, adapter: engine.adapter, theory, description: describe(plan, shape) });
+    const description = describe(plan, shape);
+    await sink.begin({ config, adapter: engine.adapter, theory, description, firstStep: start?.step ?? 0 });
     if (save.includes("views")) {
       await sink.file("views_a.npy", encodeNpy(prepared.viewsA, [shape.n, shape.m]));
       await sink.file("views_b.npy", encodeNpy(prepared.viewsB, [shape.n, shape.m]));

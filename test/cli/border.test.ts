@@ -144,7 +144,10 @@ describe("the loopback server", () => {
       expect(page.headers.get("Cross-Origin-Opener-Policy")).toBe("same-origin");
       expect(page.headers.get("Cross-Origin-Embedder-Policy")).toBe("require-corp");
       const base = new URL("..", server.url);
-      expect(await (await fetch(new URL("task", base))).json()).toEqual({ kind: "info" });
+      expect(await (await fetch(new URL("task", base))).json()).toEqual({
+        task: { kind: "info" },
+        hasAttachment: false,
+      });
       expect(await statusOf(new URL("messages", base), { method: "POST", body: '[{"type":"phase","text":"a"}]' })).toBe(
         204,
       );

@@ -1,8 +1,8 @@
 /** Which browser is started and with which flags, on machines described by the test. */
 import { describe, expect, it } from "vitest";
 import { browserFlagSets } from "../../src/cli/runtimes/browserFlags.ts";
-import { chooseBrowser } from "../../src/cli/runtimes/findBrowser.ts";
-import { findBrowsers, type Machine } from "../../tools/browserFinder.mjs";
+import { chooseBrowser, chooseFirefox } from "../../src/cli/runtimes/findBrowser.ts";
+import { findBrowsers, findFirefoxes, type Machine } from "../../tools/browserFinder.mjs";
 
 function machine(files: readonly string[], changes: Partial<Machine> = {}): Machine {
   return {
@@ -73,6 +73,38 @@ describe("chooseBrowser", () => {
 
   it("says what to do when there is none", () => {
     expect(() => chooseBrowser(undefined, {}, machine([]))).toThrow(/No Chrome, Chromium or Edge/);
+  });
+});
+
+describe("Firefox", () => {
+  const cached = "/home/me/.cache/puppeteer/firefox/linux-stable_153.0/firefox/firefox";
+
+  it("is looked for in the environment, puppeteer's cache, the usual places and the PATH, apart from Chrome", () => {
+    const all = ["/e", cached, "/usr/lib/firefox-esr/firefox-esr", "/my/bin/firefox", "/usr/bin/chromium"];
+    const env = { EIGENSTEP_FIREFOX: "/e", PATH: "/my/bin:/usr/bin" };
+    expect(paths(findFirefoxes(machine(all, { env })))).toEqual(all.slice(0, 4));
+    expect(paths(findBrowsers(machine(all, { env })))).toEqual(["/usr/bin/chromium"]);
+  });
+
+  it("has its places on macOS and Windows", () => {
+    const mac = "/Applications/Firefox.app/Contents/MacOS/firefox";
+    expect(paths(findFirefoxes(machine([mac], { platform: "darwin" })))).toEqual([mac]);
+    const windows = "C:\\Program Files\\Mozilla Firefox\\firefox.exe";
+    const env = { PROGRAMFILES: "C:\\Program Files" };
+    expect(paths(findFirefoxes(machine([windows], { platform: "win32", env })))).toEqual([windows]);
+  });
+
+  it("that was named but is not there is never passed over; --browser goes before the environment", () => {
+    const present = machine(["/usr/lib/firefox/firefox", "/b"], { env: { EIGENSTEP_FIREFOX: "/nope" } });
+    expect(chooseFirefox("/b", present)).toEqual({ path: "/b", source: "--browser" });
+    expect(() => chooseFirefox(undefined, present)).toThrow(/EIGENSTEP_FIREFOX names the browser \/nope/);
+    expect(() => chooseFirefox("/gone", present)).toThrow(/--browser names the browser \/gone/);
+  });
+
+  it("that is absent is an error with the remedy", () => {
+    expect(() => chooseFirefox(undefined, machine(["/usr/bin/chromium"]))).toThrow(
+      expect.objectContaining({ code: "RUN-NO-FIREFOX", fix: expect.stringContaining("firefox-esr") }),
+    );
   });
 });
 

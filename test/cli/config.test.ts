@@ -73,7 +73,7 @@ describe("--set", () => {
 
   it.each([
     ["data.modez=1", "CONFIG-SET-KEY", "Did you mean data.modes?"],
-    ["zzz=1", "CONFIG-SET-KEY", "it has preset, kind, seed, steps"],
+    ["zzz=1", "CONFIG-SET-KEY", "it has format, preset, kind, seed, steps"],
     ["steps.x=1", "CONFIG-SET-KEY", "steps is a number and has no keys"],
     ["data.__proto__.x=1", "CONFIG-SET-KEY", "no key"],
     ["data.modes=many", "CONFIG-SET-TYPE", "needs a number"],

@@ -123,7 +123,7 @@ describe("bad input", () => {
     [["train", "fake", "--steps", "1e3"], 2, "whole number"],
     [["train", "fake", "--seed", "-1"], 2, "whole number"],
     [["train", "fake", "--save", "views,wieghts"], 2, "views, weights"],
-    [["train", "fake", "--runtime", "firefox"], 2, "chrome, node"],
+    [["train", "fake", "--runtime", "safari"], 2, "chrome, firefox, node"],
     [["tarin"], 2, "Did you mean train?"],
     [[], 2, "there are train"],
   ] as const)("%j exits with %i, says %s, and leaves nothing", async (args, code, part) => {
@@ -179,7 +179,7 @@ describe("plan and info", () => {
   it("info reports every runtime, and fails when a check fails or nothing works", async () => {
     const good = await command(["info", "--json"]);
     expect(good.code).toBe(0);
-    expect(Object.keys(JSON.parse(good.stdout).runtimes)).toEqual(["chrome", "node"]);
+    expect(Object.keys(JSON.parse(good.stdout).runtimes)).toEqual(["chrome", "firefox", "node"]);
     const wrong = {
       ...fakeRuntime,
       info: async () => ({

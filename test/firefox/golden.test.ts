@@ -32,6 +32,7 @@ async function goldenRun(runtime: string, args: readonly string[]): Promise<Gold
   return { summary: JSON.parse(stdout), records: lines.map((line) => JSON.parse(line)) };
 }
 
+const stepTimes = ({ summary }: GoldenRun) => summary.measured.stepTimes as readonly (number | null)[];
 const relative = (value: number, reference: number, scale = Math.abs(reference)) => Math.abs(value - reference) / scale;
 
 describe("Firefox agrees with Chrome", () => {
@@ -39,7 +40,7 @@ describe("Firefox agrees with Chrome", () => {
     it(name, { timeout: 180_000 }, async () => {
       const firefox = await goldenRun("firefox", args);
       const chrome = await goldenRun("chrome", args);
-      const [times, wanted] = [firefox.summary.measured.stepTimes, chrome.summary.measured.stepTimes];
+      const [times, wanted] = [stepTimes(firefox), stepTimes(chrome)];
       // At least two eigenvalues are learned in either, and the same number.
       expect(wanted.filter((time) => time !== null).length).toBeGreaterThan(1);
       expect(times.map((time) => time === null)).toEqual(wanted.map((time) => time === null));

@@ -244,15 +244,21 @@ describe("jacobi_eigh", () => {
     });
   });
 
-  it("workgroups of 1, 8 and 64 give the same bits", async () => {
-    const a = random(19, 6);
-    const reference = (await solve([a], 19))[0]!;
-    for (const WG of [1, 8, 64]) {
-      const [result] = await solve([a], 19, { WG, N_MAX: 19 });
-      expect(bitsOf(result!.values)).toEqual(bitsOf(reference.values));
-      expect(bitsOf(result!.vectors)).toEqual(bitsOf(reference.vectors));
-    }
-  });
+  for (const [title, sizes] of [
+    ["workgroups of 8, 16 and 64 give the same bits", [8, 16, 64]],
+    // Apart from the others because one driver cannot: test/firefox/page/knownDefects.ts.
+    ["a workgroup of one gives the same bits", [1]],
+  ] as const) {
+    it(title, async () => {
+      const a = random(19, 6);
+      const reference = (await solve([a], 19))[0]!;
+      for (const WG of sizes) {
+        const [result] = await solve([a], 19, { WG, N_MAX: 19 });
+        expect(bitsOf(result!.values)).toEqual(bitsOf(reference.values));
+        expect(bitsOf(result!.vectors)).toEqual(bitsOf(reference.vectors));
+      }
+    });
+  }
 
   it("a batch of 40 small matrices", async () => {
     const matrices = Array.from({ length: 40 }, (_, g) => random(4, g));
