@@ -102,7 +102,9 @@ describe("a run that is stopped", () => {
     expect(code).toBe(1);
     expect(stdout).toBe("");
     expect(stderr).toContain(`what was recorded until then is kept in ${join(cwd, "out")}`);
-    expect((await readdir(join(cwd, "out"))).sort()).toEqual(["config.json", "metrics.jsonl"]);
+    expect((await readdir(join(cwd, "out"))).sort()).toEqual(["config.json", "metrics.jsonl", "summary.json"]);
+    const summary = JSON.parse(await readFile(join(cwd, "out", "summary.json"), "utf8"));
+    expect(summary.stopped).toEqual({ reason: "unfinished", step: 0 });
     expect((await readFile(join(cwd, "out", "metrics.jsonl"), "utf8")).trim().split("\n")).toHaveLength(21);
   });
 });

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { parseSafetensors } from "../../data/index.ts";
 import { EngineError } from "../../errors.ts";
 import { CHECKPOINT_FILE } from "../../experiments/checkpointFile.ts";
-import type { ResumeState, RunConfig, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
+import type { ResumeState, RunConfig, RunHeader, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
 import { resolveConfig, validateConfig } from "../config/resolve.ts";
 import type { CommandContext } from "../context.ts";
 import { dataPathFor } from "../dataPath.ts";
@@ -46,18 +46,20 @@ export async function train(options: TrainOptions, context: CommandContext): Pro
     curve.losses.push(loss);
   }
 
+  const about = { runtime: runtime.name, version: context.version, out: folder.path };
+
   progress.phase(runtime.name === "node" ? "starting Dawn" : "starting the browser");
   let result: RunResult;
   try {
     const job = { config, save: options.save, dataPath, resume };
-    result = await runtime.train(job, recordingSink(folder, progress, curve), context.signal);
+    result = await runtime.train(job, recordingSink(folder, progress, curve, about), context.signal);
   } catch (error) {
     progress.end();
     return failed(error, folder, context);
   }
   progress.end();
 
-  const document = { ...result, runtime: runtime.name, version: context.version, out: folder.path };
+  const document = { ...result, ...about };
   await folder.summary(document);
   if (options.json) context.stdout.write(`${JSON.stringify(document)}\n`);
   else if (!options.quiet) context.stdout.write(finalReport(result, curve, folder.path));
@@ -121,11 +123,12 @@ interface MutableCurve extends Curve {
   readonly losses: number[];
 }
 
-function recordingSink(folder: RunFolder, progress: Progress, curve: MutableCurve): RunSink {
+function recordingSink(folder: RunFolder, progress: Progress, curve: MutableCurve, about: object): RunSink {
   return {
     phase: (text) => progress.phase(text),
     async begin(header) {
       await folder.begin(header.config);
+      await folder.summary({ ...beginning(header), ...about });
       progress.begin(header);
     },
     async records(batch) {
@@ -140,6 +143,12 @@ function recordingSink(folder: RunFolder, progress: Progress, curve: MutableCurv
     checkpoint: (bytes) => folder.checkpoint(bytes),
     file: (name, bytes) => folder.file(name, bytes),
   };
+}
+
+/** What a summary can say before the first step; it stays when the process is killed. */
+function beginning({ config, adapter, theory, firstStep = 0 }: RunHeader) {
+  const { preset, seed } = config;
+  return { preset, adapter, steps: firstStep, seed, theory, stopped: { reason: "unfinished", step: firstStep } };
 }
 
 function announceStop(result: RunResult, learningRate: number, folder: RunFolder, context: CommandContext): number {
