@@ -15,7 +15,7 @@ declare module "vitest" {
 }
 
 /** Test files that run inside the page. */
-const PAGE_TESTS = ["test/kernels/*.test.ts", "test/firefox/page/*.test.ts"];
+const PAGE_TESTS = ["test/kernels/*.test.ts", "test/device/portability.test.ts", "test/firefox/page/*.test.ts"];
 /** Test files that start a Firefox themselves. */
 const NODE_TESTS = ["test/firefox/*.test.ts"];
 

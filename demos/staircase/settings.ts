@@ -4,10 +4,10 @@ import { presets } from "../../src/experiments/presets.ts";
 
 /** Data sets that need no download, with their names for people. */
 export const DATA_SETS = {
-  "linear-mnist": "MNIST digits, random crops",
-  "linear-synthetic": "Gaussian pairs, geometric spectrum",
-  "linear-extent-bias": "Toy: a large and a small feature",
-  "linear-amplitude-bias": "Toy: a loud and a quiet frequency",
+  "linear-mnist": "MNIST digits, cropped",
+  "linear-synthetic": "Gaussian, geometric γ",
+  "linear-extent-bias": "Large and small feature",
+  "linear-amplitude-bias": "Loud and quiet frequency",
 } as const;
 
 export type PresetName = keyof typeof DATA_SETS;

@@ -179,9 +179,7 @@ export class TrainingHost {
       this.#isRunning = false;
       return this.#rest(session, "finished");
     }
-    const due =
-      Math.floor(((performance.now() - this.#pace.since) / 1000) * this.#rate) - (trainer.step - this.#pace.step);
-    const updates = Math.min(due, left, this.#perSubmit, trainer.maxUpdates);
+    const updates = Math.min(this.#due(trainer.step), left, this.#perSubmit, trainer.maxUpdates);
     if (updates < 1) {
       if (this.#pending.length > 0) return this.#collect();
       return new Promise((resolve) => setTimeout(resolve, TICK_MS));
@@ -191,6 +189,13 @@ export class TrainingHost {
     result.catch(() => {});
     this.#pending.push({ result, updates, submittedAt: performance.now() });
     if (this.#pending.length === SUBMITS_IN_FLIGHT) await this.#collect();
+  }
+
+  /** Updates that the rate allows by now. */
+  #due(step: number): number {
+    // Clocks may stand still for a millisecond and more, and 0 × ∞ is no number.
+    if (this.#rate === Number.POSITIVE_INFINITY) return this.#rate;
+    return Math.floor(((performance.now() - this.#pace.since) / 1000) * this.#rate) - (step - this.#pace.step);
   }
 
   /** Waits for the oldest submit and learns from it how many updates the next may have. */

@@ -4,10 +4,10 @@
  */
 import {
   access,
+  appendFile,
   constants,
   mkdir,
   mkdtemp,
-  open,
   readdir,
   readFile,
   rename,
@@ -24,6 +24,11 @@ import type { MetricsRecord, RunConfig } from "../experiments/contract.ts";
 import { metricsLine } from "../experiments/metricsLine.ts";
 import { readRunFolder, type StoredRun } from "../report/readRun.ts";
 
+/** Pause between two writes of metrics: what a killed process loses at most of its records. */
+const WRITE_EVERY_MS = 100;
+/** Lines beyond which training waits for the disk. */
+const MAX_PENDING_LINES = 20_000;
+
 export class RunFolder {
   readonly path: string;
   #metricsBytes = 0;
@@ -31,6 +36,11 @@ export class RunFolder {
   /** Whole lines that a resumed folder held, and those of them that are still to be made again. */
   #kept: readonly string[] | undefined;
   #expected: string[] = [];
+  /** Lines not yet written, the writer while it is at work, and what cuts its pause short. */
+  readonly #pending: string[] = [];
+  #writer: Promise<void> | undefined;
+  #hurry: () => void = () => {};
+  #failure: { readonly error: unknown } | undefined;
 
   private constructor(path: string) {
     this.path = path;
@@ -135,22 +145,54 @@ export class RunFolder {
     this.#hasBegun = true;
   }
 
-  /** Appends whole lines; after a failed write (a full disk) the file is cut back to the last whole line. */
-  async append(records: readonly MetricsRecord[]): Promise<void> {
+  /**
+   * Takes records to be written soon: training does not wait for the disk, unless it has fallen far behind. A failed write surfaces in the
+   * next call, and the file is cut back to its last whole line.
+   */
+  append(records: readonly MetricsRecord[]): Promise<void> | void {
+    if (this.#failure) throw this.#failure.error;
+    for (const record of records) this.#pending.push(metricsLine(record));
+    this.#writer ??= this.#writePending();
+    this.#writer.catch(() => {});
+    if (this.#pending.length > MAX_PENDING_LINES) return this.flush();
+  }
+
+  /** Resolves when everything taken so far is on disk. */
+  async flush(): Promise<void> {
+    this.#hurry();
+    await this.#writer;
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  async #writePending(): Promise<void> {
+    try {
+      while (this.#pending.length > 0) {
+        await new Promise<void>((resolve) => {
+          this.#hurry = resolve;
+          setTimeout(resolve, WRITE_EVERY_MS);
+        });
+        await this.#writeLines(this.#pending.splice(0));
+      }
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
+    } finally {
+      this.#writer = undefined;
+    }
+  }
+
+  async #writeLines(all: readonly string[]): Promise<void> {
     const path = join(this.path, "metrics.jsonl");
-    const lines = await this.#skipKept(records.map(metricsLine), path);
+    const lines = await this.#skipKept(all, path);
     if (lines.length === 0) return;
     const text = Buffer.from(lines.map((line) => `${line}\n`).join(""));
     await this.#writing("metrics.jsonl", async () => {
-      const handle = await open(path, "a");
       try {
-        await handle.appendFile(text);
+        await appendFile(path, text);
         this.#metricsBytes += text.byteLength;
       } catch (error) {
         await truncate(path, this.#metricsBytes).catch(() => {});
         throw error;
-      } finally {
-        await handle.close();
       }
     });
   }
@@ -172,7 +214,9 @@ export class RunFolder {
     return lines.slice(skipped);
   }
 
+  /** Replaces the checkpoint, after everything recorded before it is on disk. */
   async checkpoint(bytes: Uint8Array): Promise<void> {
+    await this.flush();
     await this.#writing(CHECKPOINT_FILE, () => this.#replace(CHECKPOINT_FILE, bytes));
   }
 
@@ -190,6 +234,7 @@ export class RunFolder {
   }
 
   async summary(document: object): Promise<void> {
+    await this.flush();
     await this.#writing("summary.json", () => this.#replace("summary.json", json(document)));
   }
 

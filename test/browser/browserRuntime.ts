@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { distWithDouble, eigenstep, isAbsent, type ProcessOptions, type Ran, temporaryFolder } from "../cli/support.ts";
 
 /** Runs with a folder for temporary files of its own, and fails when the browser's profile is left in it. */
@@ -35,13 +35,16 @@ export function testBrowserRuntime({ runtime, isMainProcess }: BrowserUnderTest)
   const run = (args: readonly string[], options: Partial<ProcessOptions> = {}) =>
     runSweptUp([...args, "--runtime", runtime], { distPath: double, ...options });
 
-  /** Kills the browser whose profile lies in a folder, found by its command line. */
-  function killBrowser(profileParent: string): void {
-    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-      const path = `/proc/${pid}/cmdline`;
-      const line = existsSync(path) ? readFileSync(path, "utf8").replaceAll("\0", " ") : "";
-      if (isMainProcess(line, profileParent)) process.kill(Number(pid), "SIGKILL");
-    }
+  /** The browser whose profile lies in a folder, found by its command line (Linux). */
+  function browserProcesses(profileParent: string): number[] {
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .filter((pid) => {
+        const path = `/proc/${pid}/cmdline`;
+        const line = existsSync(path) ? readFileSync(path, "utf8").replaceAll("\0", " ") : "";
+        return isMainProcess(line, profileParent);
+      })
+      .map(Number);
   }
 
   describe("a run in a page", () => {
@@ -83,6 +86,24 @@ export function testBrowserRuntime({ runtime, isMainProcess }: BrowserUnderTest)
     });
   });
 
+  it.runIf(process.platform === "linux")("leaves no browser and no profile behind when it is killed", async () => {
+    const temporary = await temporaryFolder();
+    let running: number[] = [];
+    await eigenstep(["train", "fake-slow", "--out", "out", "--runtime", runtime], {
+      cwd: await temporaryFolder(),
+      distPath: double,
+      env: { TMPDIR: temporary },
+      onStderr(text, kill) {
+        if (running.length > 0 || !text.includes("a double")) return;
+        running = browserProcesses(temporary);
+        kill("SIGKILL");
+      },
+    });
+    expect(running).toHaveLength(1);
+    await vi.waitFor(async () => expect(await readdir(temporary)).toEqual([]), { timeout: 10_000, interval: 100 });
+    expect(browserProcesses(temporary)).toEqual([]);
+  });
+
   describe("a page that fails", () => {
     it("reports what the experiment threw, and what it delivered before is kept", async () => {
       const { code, stderr, cwd } = await run(["train", "fake-failing-late", "--out", "out"]);
@@ -113,7 +134,7 @@ export function testBrowserRuntime({ runtime, isMainProcess }: BrowserUnderTest)
         onStderr(text) {
           if (isKilled || !text.includes("a double")) return;
           isKilled = true;
-          killBrowser(temporary);
+          for (const pid of browserProcesses(temporary)) process.kill(pid, "SIGKILL");
         },
       });
       expect(isKilled).toBe(true);

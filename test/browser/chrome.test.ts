@@ -21,6 +21,7 @@ describe("training in a page", () => {
     expect(inNode.code).toBe(0);
     const names = (await readdir(join(inPage.cwd, "out"))).sort();
     expect(names).toEqual([
+      "checkpoint.safetensors",
       "config.json",
       "metrics.jsonl",
       "summary.json",

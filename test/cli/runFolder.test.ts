@@ -20,8 +20,10 @@ describe("RunFolder", () => {
   it("does not exist before it begins, and holds whole files afterwards", async () => {
     const { folder, path } = await begun();
     expect((await readdir(path)).sort()).toEqual(["config.json", "metrics.jsonl"]);
-    await folder.append([record(0), record(1)]);
-    await folder.append([record(2)]);
+    // Training does not wait for the disk; flush does.
+    void folder.append([record(0), record(1)]);
+    void folder.append([record(2)]);
+    await folder.flush();
     expect(
       (await readFile(join(path, "metrics.jsonl"), "utf8")).split("\n").map((line) => line && JSON.parse(line).step),
     ).toEqual([0, 1, 2, ""]);
@@ -36,7 +38,9 @@ describe("RunFolder", () => {
     await rm(path, { recursive: true });
     await writeFile(path, "now a file");
     await expect(folder.summary({ a: 1 })).rejects.toMatchObject({ code: "RUN-WRITE" });
-    await expect(folder.append([record(0)])).rejects.toMatchObject({ code: "RUN-WRITE" });
+    void folder.append([record(0)]);
+    await expect(folder.flush()).rejects.toMatchObject({ code: "RUN-WRITE" });
+    expect(() => folder.append([record(1)])).toThrow(expect.objectContaining({ code: "RUN-WRITE" }));
     expect(await readFile(path, "utf8")).toBe("now a file");
   });
 

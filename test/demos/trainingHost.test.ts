@@ -1,5 +1,5 @@
 /** The worker's side of the page without a worker: commands in any order, exact pauses and steps, refusals, a device that goes away. */
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Report } from "../../demos/staircase/messages.ts";
 import { defaults, type Settings, toConfig } from "../../demos/staircase/settings.ts";
 import { TrainingHost } from "../../demos/staircase/trainingHost.ts";
@@ -124,6 +124,16 @@ describe("TrainingHost", () => {
     run.host.receive({ type: "step" });
     await run.until((report) => report.type === "records" && report.firstStep === 1, from);
     expect(run.losses(2)).toEqual(before.slice(0, 2));
+  });
+
+  it("runs by a clock that stands still, as Firefox's does for a millisecond at a time", async () => {
+    const run = new Watched();
+    await run.prepare(1);
+    const clock = vi.spyOn(performance, "now").mockReturnValue(1234);
+    onTestFinished(() => clock.mockRestore());
+    run.host.receive({ type: "run", until: 40 });
+    await run.until((report) => report.type === "state" && report.state === "finished");
+    expect(run.losses()).toHaveLength(41);
   });
 
   it("takes the last of many settings", async () => {

@@ -170,12 +170,14 @@ function announceStop(result: RunResult, learningRate: number, folder: RunFolder
 }
 
 /** A run that ended without a result: interrupted before its first step, or a failure. */
-function failed(error: unknown, folder: RunFolder, context: CommandContext): number {
+async function failed(error: unknown, folder: RunFolder, context: CommandContext): Promise<number> {
   if (context.signal.aborted && !folder.hasBegun) {
     context.stderr.write(errorText(interrupted("The run was stopped before its first step", "Run the command again.")));
     return EXIT.interrupted;
   }
   if (!folder.hasBegun) throw error;
+  // A failed write is what ended the run, or changes nothing about why it did.
+  await folder.flush().catch(() => {});
   context.stderr.write(errorText(error));
   context.stderr.write(`what was recorded until then is kept in ${folder.path}\n`);
   return context.signal.aborted ? EXIT.interrupted : exitCodeOf(error);

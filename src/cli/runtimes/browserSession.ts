@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, LaunchOptions } from "puppeteer";
 import { EngineError } from "../../errors.ts";
+import { guardBrowser } from "./browserGuardian.ts";
 import type { BrowserChoice } from "./findBrowser.ts";
 
 export interface BrowserSession {
@@ -76,6 +77,8 @@ async function open(
     throw launchFailure(choice, cause);
   }
   const opened = browser;
+  const pid = opened.process()?.pid;
+  const dismiss = pid === undefined ? () => {} : guardBrowser(pid, folder);
   return {
     browser: opened,
     async close() {
@@ -83,6 +86,7 @@ async function open(
       await opened.close().catch(() => killBrowser(opened));
       clearTimeout(timer);
       await sweep();
+      dismiss();
     },
   };
 }
