@@ -67,7 +67,7 @@ describe("a process", () => {
   it("ends at once on a later second signal, with what was recorded kept", async () => {
     const { code, stdout, cwd } = await interrupt("fake-stubborn", "SIGINT", [400]);
     expect([code, stdout]).toEqual([130, ""]);
-    expect((await readdir(join(cwd, "out"))).sort()).toEqual(["config.json", "metrics.jsonl"]);
+    expect((await readdir(join(cwd, "out"))).sort()).toEqual(["config.json", "metrics.jsonl", "summary.json"]);
     expect(await readFile(join(cwd, "out", "metrics.jsonl"), "utf8")).toMatch(/}\n$/);
   });
 });
