@@ -33,6 +33,7 @@ export { EngineError, type EngineErrorInit, isEngineError } from "./errors.ts";
 export type { DType, Target, TensorSpec } from "./ops/opDefinition.ts";
 export { type OptimizerUpdate, type SgdOptions, sgd } from "./optim/sgd.ts";
 export { type ReplayOptions, type ReplayResult, replay, type StepRecord } from "./train/replay.ts";
+export { Trainer, type TrainerOptions } from "./train/trainer.ts";
 export {
   compileTrainingStep,
   type Objective,
