@@ -29,6 +29,7 @@ export function planGraph({ graph, programs, outputs = {}, target, variants = {}
   const fused = fuse(liveNodes(graph, roots), new Set(wanted));
   const { placements, nodes } = placeTensors(graph, fused, outputs);
   const membership = programMembership(nodes, programs);
+  assertOutputsRun(outputs, nodes, membership);
   const lowering: Lowering = { placements, target, variants, labels: new Map() };
   const drafts = nodes.flatMap((node) => lowerNode(node, lowering, membership.get(node) ?? []));
   const strange = Object.keys(variants).find((key) => !drafts.some((draft) => draft.key === key));
@@ -55,6 +56,24 @@ export function planGraph({ graph, programs, outputs = {}, target, variants = {}
       role: storage.persistent ?? "state",
     })),
   };
+}
+
+/** An output that no program computes would be a buffer of zeros. */
+function assertOutputsRun(
+  outputs: Readonly<Record<string, Tensor>>,
+  nodes: readonly Node[],
+  membership: ReadonlyMap<Node, readonly string[]>,
+): void {
+  for (const [name, tensor] of Object.entries(outputs)) {
+    const producer = nodes.find((node) => node.outputs.includes(baseOf(tensor)));
+    if (producer && (membership.get(producer)?.length ?? 0) > 0) continue;
+    throw new EngineError({
+      code: "GRAPH-OUTPUT",
+      message: `Output ${name} (${tensor}) is computed by none of the programs`,
+      fix: "Add the tensor to a program's roots, or leave the output out.",
+      where: name,
+    });
+  }
 }
 
 /** Sizes are whole 256-byte units, so that any vec4 view of a tensor stays inside its buffer. */

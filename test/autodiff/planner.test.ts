@@ -471,6 +471,13 @@ describe("refused plans", () => {
     }
   });
 
+  it("GRAPH-OUTPUT: a tensor that no program computes", () => {
+    const graph = new Graph();
+    const y = affine(graph.input("x", [4, 4]), 2, 1);
+    const plan = () => planGraph({ graph, programs: { main: [] }, outputs: { y }, target: REGISTER_TARGET });
+    expect(codeOf(plan)).toMatch(/^GRAPH-OUTPUT: Output y \(affine\[4, 4\]\) is computed by none/);
+  });
+
   it("GRAPH-NAME: an output called like a leaf or like the plan's own buffers", () => {
     const graph = new Graph();
     graph.parameter("w", [2]);

@@ -136,7 +136,7 @@ describe("the epilogue: bias, then addend, or bias, then max with 0", () => {
       addend: random.normals(m * n),
     };
     const wanted = { added: add(add(matmul(a, b), bias), addend), rectified: relu(add(matmul(a, b), bias)) };
-    const { calls } = planGraph({ graph, programs: { main: [] }, outputs: wanted, target });
+    const { calls } = planGraph({ graph, programs: { main: Object.values(wanted) }, outputs: wanted, target });
     expect(calls.map(({ kernel, knobs }) => [kernel.name, knobs.HAS_BIAS, knobs.HAS_ADDEND, knobs.RELU])).toEqual([
       [`matmul/matmul_${family === "registers" ? "register" : "workgroup"}`, true, true, false],
       [`matmul/matmul_${family === "registers" ? "register" : "workgroup"}`, true, false, true],
