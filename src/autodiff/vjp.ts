@@ -1,6 +1,6 @@
 /** One rule per op: from the cotangents of a node's outputs to those of its inputs, as graph functions. */
 import { EngineError } from "../errors.ts";
-import type { CrossCorrelationAttributes, FrobeniusAttributes } from "../ops/crossCorrelation.ts";
+import type { CrossCorrelationAttributes } from "../ops/crossCorrelation.ts";
 import { type AffineAttributes, type BinaryAttributes, binaryOp, broadcastOf } from "../ops/elementwise.ts";
 import type { MatmulAttributes } from "../ops/matmul.ts";
 import type { ConcatAttributes } from "../ops/memory.ts";
@@ -193,7 +193,6 @@ function frobeniusIdentityVjp(node: Node, [dLoss, dResidual]: readonly (Tensor |
     });
   }
   if (!dLoss) return [];
-  void (node.attributes as FrobeniusAttributes);
   return [scale(multiply(operand(node.outputs, 1), dLoss), 2)];
 }
 
