@@ -1,9 +1,9 @@
 /** Eigen-decomposition of a batch of small symmetric matrices on an engine: arrays in, arrays out. */
 import type { Engine } from "../device/engine.ts";
 import { EngineError } from "../errors.ts";
-import { eighKnobs, MAX_EIGH_ORDER } from "../kernels/eighVariant.ts";
 import { jacobiEigh } from "../kernels/library.ts";
 import { runKernel } from "../kernels/runKernel.ts";
+import { eighKnobs, MAX_EIGH_ORDER, STATUS_WORDS } from "./eighCalls.ts";
 
 export type EighStatus = "ok" | "nonfinite" | "not-converged";
 
@@ -57,7 +57,7 @@ export async function eigh(
       basis: vectors ? scratch() : token,
       values: new Float32Array(batch * n),
       vectors: vectors ? scratch() : token,
-      status: new Uint32Array(2 * batch),
+      status: new Uint32Array(STATUS_WORDS * batch),
     },
     params: { batch, n },
     knobs: eighKnobs(n, vectors),
@@ -67,8 +67,8 @@ export async function eigh(
   return {
     values: result.values as Float32Array,
     vectors: vectors ? (result.vectors as Float32Array) : new Float32Array(0),
-    sweeps: Array.from({ length: batch }, (_, g) => words[2 * g] ?? 0),
-    status: Array.from({ length: batch }, (_, g) => statusOf(words[2 * g + 1] ?? 0)),
+    sweeps: Array.from({ length: batch }, (_, g) => words[STATUS_WORDS * g] ?? 0),
+    status: Array.from({ length: batch }, (_, g) => statusOf(words[STATUS_WORDS * g + 1] ?? 0)),
   };
 }
 

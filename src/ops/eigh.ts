@@ -1,23 +1,13 @@
 /** Eigen-decomposition of symmetric matrices inside a graph (n ≤ 64: one workgroup a matrix, one dispatch). */
-import { eighKnobs, MAX_EIGH_ORDER } from "../kernels/eighVariant.ts";
-import { jacobiEigh } from "../kernels/library.ts";
-import {
-  asMatrices,
-  elementCount,
-  type OpDefinition,
-  type Operand,
-  operand,
-  requireF32,
-  requireInputs,
-  shapeError,
-} from "./opDefinition.ts";
+import { eighCalls, MAX_EIGH_ORDER, STATUS_WORDS } from "../linalg/eighCalls.ts";
+import { asMatrices, type OpDefinition, operand, requireF32, requireInputs, shapeError } from "./opDefinition.ts";
 
 export interface EighAttributes {
   readonly vectors: boolean;
 }
 
 /**
- * Inputs: a [..., n, n], lower triangle read. Outputs: eigenvalues [..., n] descending, status u32 [batch, 2] (sweeps, flags), and with
+ * Inputs: a [..., n, n], lower triangle read. Outputs: eigenvalues [..., n] descending, status u32 [batch, 4] (sweeps, flags, off-norm, residual), and with
  * `vectors` the eigenvectors [..., n, n] as columns.
  */
 export const eighOp: OpDefinition<EighAttributes> = {
@@ -37,7 +27,7 @@ export const eighOp: OpDefinition<EighAttributes> = {
     }
     return [
       { shape: shape.slice(0, -1), dtype: "f32" },
-      { shape: [batch, 2], dtype: "u32" },
+      { shape: [batch, STATUS_WORDS], dtype: "u32" },
       ...(vectors ? [{ shape, dtype: "f32" as const }] : []),
     ];
   },
@@ -48,24 +38,6 @@ export const eighOp: OpDefinition<EighAttributes> = {
   },
   lower({ inputs, attributes }) {
     const { batch, rows: n } = asMatrices(operand(inputs, 0));
-    const elements = elementCount(operand(inputs, 0).shape);
-    const scratch = (name: string): Operand => ({ kind: "scratch", name, elements });
-    return [
-      {
-        kernel: jacobiEigh,
-        knobs: eighKnobs(n, attributes.vectors),
-        params: { batch, n },
-        bindings: {
-          a: { kind: "input", index: 0 },
-          work: scratch("work"),
-          basis: attributes.vectors ? scratch("basis") : { kind: "scratch", name: "basis", elements: 1 },
-          values: { kind: "output", index: 0 },
-          vectors: attributes.vectors
-            ? { kind: "output", index: 2 }
-            : { kind: "scratch", name: "vectors", elements: 1 },
-          status: { kind: "output", index: 1 },
-        },
-      },
-    ];
+    return eighCalls({ n, batch, vectors: attributes.vectors });
   },
 };

@@ -1,7 +1,8 @@
 /** What an op is to the planner: a shape rule and a lowering to kernel calls. Forward only; cotangents are rules of autodiff. */
 import { EngineError } from "../errors.ts";
-import type { Kernel } from "../kernels/kernel.ts";
-import type { KnobValues } from "../kernels/specialize.ts";
+import type { KernelCall, Target } from "../kernels/call.ts";
+
+export type { KernelCall, MatmulFamily, Operand, Target } from "../kernels/call.ts";
 
 export type DType = "f32" | "u32";
 
@@ -9,31 +10,6 @@ export type DType = "f32" | "u32";
 export interface TensorSpec {
   readonly shape: readonly number[];
   readonly dtype: DType;
-}
-
-/** Where a kernel's binding comes from. */
-export type Operand =
-  | { readonly kind: "input"; readonly index: number }
-  | { readonly kind: "output"; readonly index: number }
-  /** Scratch of this node, by name. */
-  | { readonly kind: "scratch"; readonly name: string; readonly elements: number }
-  /** A small buffer of zeros, for bindings that a variant does not use. */
-  | { readonly kind: "unused" };
-
-/** One dispatch. */
-export interface KernelCall {
-  readonly kernel: Kernel;
-  readonly knobs: KnobValues;
-  readonly params: Readonly<Record<string, number>>;
-  readonly bindings: Readonly<Record<string, Operand>>;
-}
-
-export type MatmulFamily = "register" | "workgroup";
-
-/** What the kernels are chosen for. */
-export interface Target {
-  readonly isSoftware: boolean;
-  readonly matmulFamily: MatmulFamily;
 }
 
 /** An operand as the planner has placed it. */

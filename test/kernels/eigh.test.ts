@@ -36,7 +36,7 @@ async function solve(
       basis: make(),
       values: make().subarray(0, batch * n),
       vectors: make(),
-      status: new Uint32Array(2 * batch).fill(99),
+      status: new Uint32Array(4 * batch).fill(99),
     },
     params: { batch, n },
     knobs: { ...knobs, VECTORS: vectors },
@@ -45,8 +45,8 @@ async function solve(
   return matrices.map((_, g) => ({
     values: (result.values as Float32Array).slice(g * n, (g + 1) * n),
     vectors: (result.vectors as Float32Array).slice(g * n * n, (g + 1) * n * n),
-    sweeps: result.status![2 * g]!,
-    flags: result.status![2 * g + 1]!,
+    sweeps: result.status![4 * g]!,
+    flags: result.status![4 * g + 1]!,
   }));
 }
 

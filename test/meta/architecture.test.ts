@@ -12,9 +12,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   device: ["errors"],
   kernels: ["device"],
-  ops: ["kernels"],
   linalg: ["kernels"],
-  autodiff: ["ops", "linalg"],
+  // Solvers stand on kernels alone, so that an application takes them without the graph; ops put them into graphs.
+  ops: ["linalg"],
+  autodiff: ["ops"],
   nn: ["autodiff"],
   ssl: ["autodiff"],
   // The optimiser asks for the gradients itself: optim sees autodiff, autodiff does not see optim.

@@ -318,7 +318,7 @@ function eighCheck(): KernelCheck {
         basis: zeros(4),
         values: zeros(n),
         vectors: zeros(4),
-        status: new Uint32Array(2),
+        status: new Uint32Array(4),
       },
       params: { batch: 1, n },
       read: ["values"],
