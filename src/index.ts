@@ -7,7 +7,6 @@ export {
   concat,
   constant,
   crossCorrelation,
-  eigenvalues,
   frobeniusIdentity,
   type MatmulOptions,
   matmul,
@@ -25,6 +24,7 @@ export {
 } from "./autodiff/functions.ts";
 export { grad, vjp } from "./autodiff/grad.ts";
 export { Graph, type Node, type Segment, Tensor } from "./autodiff/graph.ts";
+export { eigenvalues, eigh, type PowSymOptions, powSym, singularValues, spectrum, svd } from "./autodiff/linalg.ts";
 export { type Placement, type Plan, type PlannedCall, planTotals } from "./autodiff/plan.ts";
 export { type PlanRequest, planGraph } from "./autodiff/planner.ts";
 export { type AdapterDescription, adapterLine, type LimitName } from "./device/adapter.ts";

@@ -35,6 +35,7 @@ const WORKGROUP = "shaders/matmul/matmul_workgroup.wgsl";
 const EIGH_TEST = ["test/kernels/eigh.test.ts"];
 const MATMUL_TEST = ["test/kernels/matmul.test.ts"];
 const RACE_TEST = ["test/meta/races.test.ts"];
+const SYMMETRIC_TESTS = ["test/kernels/symmetric.test.ts"];
 const GRADIENT_TEST = ["test/autodiff/grad.test.ts"];
 
 /** @type {Mutant[]} */
@@ -262,6 +263,48 @@ const MUTANTS = [
     from: "[needs[0] ? timesG(b) : undefined, needs[1] ? timesG(a) : undefined]",
     to: "[needs[0] ? timesG(a) : undefined, needs[1] ? timesG(b) : undefined]",
     tests: GRADIENT_TEST,
+  },
+  {
+    name: "eigh_grad: the gap has the wrong sign",
+    file: "shaders/linalg/eigh_grad.wgsl",
+    from: "let difference = values[first + j] - values[first + i];",
+    to: "let difference = values[first + i] - values[first + j];",
+    tests: SYMMETRIC_TESTS,
+  },
+  {
+    name: "eigh_grad: degenerate pairs are not left out",
+    file: "shaders/linalg/eigh_grad.wgsl",
+    from: "if (abs(difference) > params.gap * largest) {",
+    to: "if (i != j) {",
+    tests: SYMMETRIC_TESTS,
+  },
+  {
+    name: "symmetric_power: the cut-off is not applied",
+    file: "shaders/linalg/symmetric_power.wgsl",
+    from: "if (value > threshold) {",
+    to: "if (value > 0.0) {",
+    tests: SYMMETRIC_TESTS,
+  },
+  {
+    name: "symmetric_power_grad: the upper triangle of g alone",
+    file: "shaders/linalg/symmetric_power_grad.wgsl",
+    from: "m[at] = 0.5 * (g[at] + g[first * n + j * n + i]) * quotient;",
+    to: "m[at] = g[at] * quotient;",
+    tests: SYMMETRIC_TESTS,
+  },
+  {
+    name: "eigenvectors: their cotangent is not projected onto them",
+    file: "src/autodiff/linalgVjp.ts",
+    from: "[matmul(vectors, dVectors, { transposeA: true })]",
+    to: "[dVectors]",
+    tests: ["test/autodiff/linalg.test.ts"],
+  },
+  {
+    name: "singular values: the cotangent scales the rows of V",
+    file: "src/autodiff/linalgVjp.ts",
+    from: "const [v, u] = [operand(solved, 2), operand(solved, 3)];",
+    to: "const [u, v] = [operand(solved, 2), operand(solved, 3)];",
+    tests: ["test/autodiff/linalg.test.ts"],
   },
 ];
 

@@ -81,19 +81,30 @@ export class CompiledPlan {
       const commands = await engine.guard(
         withErrorScopes(engine.device, `${plan.calls.length} bind groups`, () => {
           if (uniforms.bytes.byteLength > 0) engine.write(uniform, 0, uniforms.bytes);
+          const groups = new Map<string, GPUBindGroup>();
           return plan.calls.map((call, index): Command => {
             const built = pipelines[index];
             if (!built) throw new Error("unreachable: one pipeline per call");
-            const ranges = Object.fromEntries(
-              Object.entries(call.bindings).map(([name, placement]) => [name, bufferRange(memory, placement)]),
-            );
             const { offset, size } = uniforms.ranges[index] ?? { offset: 0, size: 0 };
-            engine.count("bindGroups");
-            const group = engine.device.createBindGroup({
-              label: call.node,
-              layout: built.layout,
-              entries: bindGroupEntries(call.kernel, ranges, { buffer: uniform, offsetBytes: offset, sizeBytes: size }),
-            });
+            // A solver's rounds repeat in every sweep: calls alike in kernel, buffers and parameters share a bind group.
+            const key = `${call.kernel.name} ${JSON.stringify([call.knobs, call.bindings])} ${offset}`;
+            let group = groups.get(key);
+            if (!group) {
+              const ranges = Object.fromEntries(
+                Object.entries(call.bindings).map(([name, placement]) => [name, bufferRange(memory, placement)]),
+              );
+              engine.count("bindGroups");
+              group = engine.device.createBindGroup({
+                label: call.node,
+                layout: built.layout,
+                entries: bindGroupEntries(call.kernel, ranges, {
+                  buffer: uniform,
+                  offsetBytes: offset,
+                  sizeBytes: size,
+                }),
+              });
+              groups.set(key, group);
+            }
             return { pipeline: built.pipeline, group, grid: call.grid, programs: call.programs };
           });
         }),

@@ -1,7 +1,6 @@
 /** The differentiable functions that models are written with. Each checks shapes at once and adds nodes to its operands' graph. */
 import { EngineError } from "../errors.ts";
 import { crossCorrelationOp, frobeniusIdentityOp } from "../ops/crossCorrelation.ts";
-import { eighOp } from "../ops/eigh.ts";
 import { affineOp, binaryOp } from "../ops/elementwise.ts";
 import { matmulOp } from "../ops/matmul.ts";
 import { concatOp, type FillAttributes, fillOp } from "../ops/memory.ts";
@@ -178,11 +177,6 @@ export function crossCorrelation(za: Tensor, zb: Tensor, options: { readonly sym
 /** Σ_i (C_ii − 1)² + offDiagonal·Σ_{i≠j} C_ij², shape [1]. */
 export function frobeniusIdentity(c: Tensor, offDiagonal = 1): Tensor {
   return operand(c.graph.add(frobeniusIdentityOp, [c], { offDiagonal }), 0);
-}
-
-/** Eigenvalues of symmetric matrices [.., n, n], descending, n ≤ 64. Not differentiable here. */
-export function eigenvalues(a: Tensor): Tensor {
-  return operand(a.graph.add(eighOp, [a], { vectors: false }), 0);
 }
 
 /** @throws EngineError GRAPH-NOT-SCALAR unless x has one element */

@@ -20,6 +20,7 @@ import {
   sumOverRows,
 } from "./functions.ts";
 import type { Node, Tensor } from "./graph.ts";
+import { eighVjp, svdVjp, symmetricPowerVjp } from "./linalgVjp.ts";
 
 /** Cotangents by input; undefined where the input does not influence the outputs or `needs` says it is not wanted. */
 export type VjpRule = (
@@ -53,6 +54,9 @@ const RULES: Readonly<Record<string, VjpRule>> = {
   crossCorrelation: crossCorrelationVjp,
   frobeniusIdentity: frobeniusIdentityVjp,
   concat: concatVjp,
+  eigh: eighVjp,
+  svd: svdVjp,
+  symmetricPower: symmetricPowerVjp,
 };
 
 /** Y = s·op(A)·op(B): dA = s·dY·op(B)ᵀ, dB = s·op(A)ᵀ·dY, each transposed as its operand is stored. */

@@ -1,6 +1,7 @@
 /** The graph of a linear encoder: z = W x, C = (1/2n) Σ (z z'ᵀ + z' zᵀ), L = ‖C − I‖_F² (Simon et al. 2023, §4). */
-import { crossCorrelation, eigenvalues, frobeniusIdentity, matmul, slice } from "../autodiff/functions.ts";
+import { crossCorrelation, frobeniusIdentity, matmul, slice } from "../autodiff/functions.ts";
 import { Graph } from "../autodiff/graph.ts";
+import { eigenvalues } from "../autodiff/linalg.ts";
 import { DEFAULT_RING_CAPACITY, type TrainingStep, trainingStep } from "../train/trainingStep.ts";
 
 export interface LinearShape {

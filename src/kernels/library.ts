@@ -4,7 +4,10 @@ import gatherCropShader from "../../shaders/data/gather_crop.wgsl";
 import copyRangeShader from "../../shaders/elementwise/copy_range.wgsl";
 import elementwiseBinaryShader from "../../shaders/elementwise/elementwise_binary.wgsl";
 import elementwiseUnaryShader from "../../shaders/elementwise/elementwise_unary.wgsl";
+import eighGradShader from "../../shaders/linalg/eigh_grad.wgsl";
 import jacobiEighShader from "../../shaders/linalg/jacobi_eigh.wgsl";
+import symmetricPowerShader from "../../shaders/linalg/symmetric_power.wgsl";
+import symmetricPowerGradShader from "../../shaders/linalg/symmetric_power_grad.wgsl";
 import matmulRegisterShader from "../../shaders/matmul/matmul_register.wgsl";
 import matmulWorkgroupShader from "../../shaders/matmul/matmul_workgroup.wgsl";
 import columnStandardizeShader from "../../shaders/norm/column_standardize.wgsl";
@@ -60,6 +63,16 @@ export const stepAdvance = defineKernel(stepAdvanceShader, () => [1, 1, 1]);
 export const metricsRecord = defineKernel(metricsRecordShader, () => [1, 1, 1]);
 export const jacobiEigh = defineKernel(jacobiEighShader, ({ batch }) => [batch, 1, 1]);
 
+export const eighGrad = defineKernel(eighGradShader, ({ batch, n }, { WG }) => foldGrid(ceilDiv(batch * n * n, WG)));
+export const symmetricPower = defineKernel(symmetricPowerShader, ({ batch, n }, { WG_X, WG_Y }) => [
+  ceilDiv(n, 4 * WG_X),
+  ceilDiv(n, 4 * WG_Y),
+  batch,
+]);
+export const symmetricPowerGrad = defineKernel(symmetricPowerGradShader, ({ batch, n }, { WG }) =>
+  foldGrid(ceilDiv(batch * n * n, WG)),
+);
+
 export const library: Readonly<Record<string, Kernel>> = {
   elementwiseBinary,
   elementwiseUnary,
@@ -78,4 +91,7 @@ export const library: Readonly<Record<string, Kernel>> = {
   stepAdvance,
   metricsRecord,
   jacobiEigh,
+  eighGrad,
+  symmetricPower,
+  symmetricPowerGrad,
 };

@@ -6,7 +6,6 @@ import {
   concat,
   constant,
   crossCorrelation,
-  eigenvalues,
   frobeniusIdentity,
   matmul,
   multiply,
@@ -24,6 +23,7 @@ import {
   sumSquares,
 } from "../../src/autodiff/functions.ts";
 import { Graph, SEGMENT_ALIGNMENT, type Tensor } from "../../src/autodiff/graph.ts";
+import { eigenvalues } from "../../src/autodiff/linalg.ts";
 import { crossCorrelationOp, frobeniusIdentityOp } from "../../src/ops/crossCorrelation.ts";
 import { eighOp } from "../../src/ops/eigh.ts";
 import { affineOp, binaryOp, broadcastOf } from "../../src/ops/elementwise.ts";

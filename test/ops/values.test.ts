@@ -5,7 +5,6 @@ import {
   center,
   constant,
   crossCorrelation,
-  eigenvalues,
   frobeniusIdentity,
   multiply,
   relu,
@@ -18,6 +17,7 @@ import {
   sumSquares,
 } from "../../src/autodiff/functions.ts";
 import { Graph, type Tensor } from "../../src/autodiff/graph.ts";
+import { eigenvalues } from "../../src/autodiff/linalg.ts";
 import { randomOp } from "../../src/ops/random.ts";
 import { standardizeGradOp, standardizeOp } from "../../src/ops/standardize.ts";
 import * as eighOracle from "../oracle/eigh.ts";

@@ -1,7 +1,8 @@
 /** A tiny linear encoder as a training step, and its float64 twin with the magnitudes that rounding errors are multiples of. */
 import { CompiledPlan } from "../../src/autodiff/compiledPlan.ts";
-import { crossCorrelation, eigenvalues, frobeniusIdentity, matmul, slice } from "../../src/autodiff/functions.ts";
+import { crossCorrelation, frobeniusIdentity, matmul, slice } from "../../src/autodiff/functions.ts";
 import { Graph } from "../../src/autodiff/graph.ts";
+import { eigenvalues } from "../../src/autodiff/linalg.ts";
 import type { Engine } from "../../src/device/engine.ts";
 import { planTrainingStep, type TrainingStep, trainingStep } from "../../src/train/trainingStep.ts";
 import { REGISTER_TARGET } from "../support/graphs.ts";
