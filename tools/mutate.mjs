@@ -38,6 +38,7 @@ const RACE_TEST = ["test/meta/races.test.ts"];
 const SYMMETRIC_TESTS = ["test/kernels/symmetric.test.ts"];
 const GRADIENT_TEST = ["test/autodiff/grad.test.ts"];
 
+const CONV_TEST = ["test/kernels/conv.test.ts"];
 /** @type {Mutant[]} */
 const MUTANTS = [
   {
@@ -305,6 +306,97 @@ const MUTANTS = [
     from: "const [v, u] = [operand(solved, 2), operand(solved, 3)];",
     to: "const [u, v] = [operand(solved, 2), operand(solved, 3)];",
     tests: ["test/autodiff/linalg.test.ts"],
+  },
+  {
+    name: "conv register: the right edge of a row is not tested",
+    file: "shaders/conv/conv2d_register.wgsl",
+    from: "if (j < EDGE_LEFT || j >= COLUMNS - EDGE_RIGHT) {",
+    to: "if (j < EDGE_LEFT) {",
+    tests: CONV_TEST,
+  },
+  {
+    name: "conv register: a stride wider than the kernel loads neighbouring columns",
+    file: "shaders/conv/conv2d_register.wgsl",
+    from: "let at = (x_row + (j / STEP) * STRIDE_W + j % STEP) * params.ci_quads + c;",
+    to: "let at = (x_row + j) * params.ci_quads + c;",
+    tests: CONV_TEST,
+  },
+  {
+    name: "conv register: residual added after the ReLU",
+    file: "shaders/conv/conv2d_register.wgsl",
+    from: "value += addend[at];",
+    to: "value = max(value, vec4<f32>(0.0)) + addend[at];",
+    tests: CONV_TEST,
+  },
+  {
+    name: "conv data gradient register: a filter not transposed",
+    file: "shaders/conv/conv2d_data_grad_register.wgsl",
+    from: "let f1 = vec4<f32>(g0.y, g1.y, g2.y, g3.y);",
+    to: "let f1 = g1;",
+    tests: CONV_TEST,
+  },
+  {
+    name: "conv data gradient register: rows of dy below the last one are read",
+    file: "shaders/conv/conv2d_data_grad_register.wgsl",
+    from: "select(reach % params.stride_h, reach - lowest, reach > lowest)",
+    to: "reach % params.stride_h",
+    tests: CONV_TEST,
+  },
+  {
+    name: "conv weight gradient register: pixels beyond the row count",
+    file: "shaders/conv/conv2d_weight_grad_register.wgsl",
+    from: "if (RAGGED) {",
+    to: "if (false) {",
+    tests: CONV_TEST,
+  },
+  {
+    name: "conv weight gradient register: the last split runs on",
+    file: "shaders/conv/conv2d_weight_grad_register.wgsl",
+    from: "min(row_begin + params.split_rows, params.batch * params.out_h)",
+    to: "row_begin + params.split_rows",
+    tests: CONV_TEST,
+  },
+  {
+    name: "conv split sum: the last split forgotten",
+    file: "shaders/conv/conv2d_split_sum.wgsl",
+    from: "for (var split = 1u; split < params.splits; split++) {",
+    to: "for (var split = 1u; split + 1u < params.splits; split++) {",
+    tests: CONV_TEST,
+  },
+  {
+    name: "conv workgroup: padding read as the last column",
+    file: "shaders/conv/conv2d_workgroup.wgsl",
+    from: "ih < params.in_h && iw < params.in_w) {",
+    to: "ih < params.in_h) {",
+    tests: CONV_TEST,
+  },
+  {
+    name: "conv workgroup: the second barrier of a pass left out",
+    file: "shaders/conv/conv2d_workgroup.wgsl",
+    from: "    workgroupBarrier();\n  }",
+    to: "  }",
+    tests: RACE_TEST,
+  },
+  {
+    name: "conv data gradient workgroup: phases of rows and columns exchanged",
+    file: "shaders/conv/conv2d_data_grad_workgroup.wgsl",
+    from: "let kh_first = (phase_h + params.pad_h) % STRIDE_H;",
+    to: "let kh_first = (phase_w + params.pad_h) % STRIDE_H;",
+    tests: CONV_TEST,
+  },
+  {
+    name: "conv weight gradient workgroup: splits overlap by a row",
+    file: "shaders/conv/conv2d_weight_grad_workgroup.wgsl",
+    from: "min(pixel_begin + params.split_rows * params.out_w,",
+    to: "min(pixel_begin + (params.split_rows + 1u) * params.out_w,",
+    tests: CONV_TEST,
+  },
+  {
+    name: "conv: strides dropped from the data gradient's rule",
+    file: "src/autodiff/convVjp.ts",
+    from: "operand(dY.graph.add(conv2dDataGradOp, [dY, filter], { stride, padding, input }), 0)",
+    to: "operand(dY.graph.add(conv2dDataGradOp, [dY, filter], { stride, padding: [stride[0] - stride[0], padding[1]], input }), 0)",
+    tests: ["test/autodiff/conv.test.ts"],
   },
 ];
 

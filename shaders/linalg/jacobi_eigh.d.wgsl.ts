@@ -4,7 +4,7 @@ declare const shader: ShaderModule<
   {
     readonly a: { readonly group: 0; readonly binding: 1; readonly type: "read-only-storage"; readonly minSizeBytes: 4 };
     readonly work: { readonly group: 0; readonly binding: 2; readonly type: "storage"; readonly minSizeBytes: 4 };
-    readonly basis: { readonly group: 0; readonly binding: 3; readonly type: "storage"; readonly minSizeBytes: 4 };
+    readonly basis: { readonly group: 0; readonly binding: 3; readonly type: "storage"; readonly minSizeBytes: 16 };
     readonly values: { readonly group: 0; readonly binding: 4; readonly type: "storage"; readonly minSizeBytes: 4 };
     readonly vectors: { readonly group: 0; readonly binding: 5; readonly type: "storage"; readonly minSizeBytes: 4 };
     readonly status: { readonly group: 0; readonly binding: 6; readonly type: "storage"; readonly minSizeBytes: 4 };
@@ -15,8 +15,10 @@ declare const shader: ShaderModule<
   },
   {
     readonly WG: { readonly type: "u32"; readonly default: 32 };
+    readonly STRIPES: { readonly type: "u32"; readonly default: 1 };
     readonly N_MAX: { readonly type: "u32"; readonly default: 64 };
     readonly VECTORS: { readonly type: "bool"; readonly default: false };
+    readonly ASCENDING: { readonly type: "bool"; readonly default: false };
     readonly MAX_SWEEPS: { readonly type: "u32"; readonly default: 20 };
   }
 >;

@@ -9,6 +9,7 @@
  *   | matmul + row                             | matmul with bias            |
  *   | matmul + tensor of its shape             | matmul with addend          |
  *   | relu(matmul)                             | matmul with ReLU            |
+ *   | conv2d · row, + row, + tensor, its ReLU  | conv2d with that epilogue   |
  *   | scale, offset or ReLU of scale(x)        | one affine                  |
  *
  * A chain is fused only where its inner tensor has no other consumer (a scale before a matmul may have: it stays for them), and where no
@@ -17,6 +18,7 @@
 import { type AffineAttributes, affineOp, type BinaryAttributes, broadcastOf } from "../ops/elementwise.ts";
 import { type MatmulAttributes, matmulOp } from "../ops/matmul.ts";
 import { operand } from "../ops/opDefinition.ts";
+import { binaryOfConv, reluOfConv } from "./convFusion.ts";
 import type { Graph, Node, Tensor } from "./graph.ts";
 
 /** Memory a tensor stands for: the base of a view, or itself. */
@@ -85,12 +87,12 @@ function canMove(nodes: readonly Node[], inner: Node, outer: Node): boolean {
   );
 }
 
-interface FusionContext {
+export interface FusionContext {
   soleProducer(tensor: Tensor, opName: string): Node | undefined;
   producer(tensor: Tensor): Node | undefined;
 }
 
-interface Fusion {
+export interface Fusion {
   readonly result: Node;
   /** The chain's inner node, whose work moves to the place of the outer one. */
   readonly inner: Node;
@@ -100,7 +102,14 @@ interface Fusion {
 
 type FusionRule = (node: Node, context: FusionContext) => Fusion | undefined;
 
-const FUSIONS: readonly FusionRule[] = [scaleIntoOperand, affineOfMatmul, addToMatmul, scaleOfScale];
+const FUSIONS: readonly FusionRule[] = [
+  scaleIntoOperand,
+  affineOfMatmul,
+  addToMatmul,
+  scaleOfScale,
+  reluOfConv,
+  binaryOfConv,
+];
 
 function isPureScale(node: Node | undefined): node is Node {
   if (!node || node.op !== (affineOp as unknown)) return false;

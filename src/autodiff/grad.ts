@@ -32,6 +32,7 @@ export function vjp(outputs: readonly Tensor[], cotangents: readonly Tensor[], w
   const needed = influenced(forward, wrt);
   const collected = new Map<Tensor, Contribution[]>();
   const contribute = (target: Tensor, value: Tensor): void => {
+    if (target.view?.isDetached) return;
     const base = target.view?.base ?? target;
     const list = collected.get(base) ?? [];
     list.push({ offset: target.view?.offset ?? 0, value });
@@ -44,7 +45,7 @@ export function vjp(outputs: readonly Tensor[], cotangents: readonly Tensor[], w
   graph.scope("backward", () => {
     for (const node of forward.reverse()) {
       if (!node.outputs.some((output) => collected.has(output))) continue;
-      const needs = node.inputs.map((input) => needed.has(input.view?.base ?? input));
+      const needs = node.inputs.map((input) => isReached(needed, input));
       if (!needs.some(Boolean)) continue;
       const outputCotangents = node.outputs.map((output) => total(graph, output, collected.get(output)));
       const inputCotangents = vjpRule(node)(node, outputCotangents, needs);
@@ -65,10 +66,14 @@ export function vjp(outputs: readonly Tensor[], cotangents: readonly Tensor[], w
 function influenced(nodes: readonly Node[], wrt: readonly Tensor[]): Set<Tensor> {
   const set = new Set<Tensor>(wrt.map((tensor) => tensor.view?.base ?? tensor));
   for (const node of nodes) {
-    if (node.inputs.some((input) => set.has(input.view?.base ?? input)))
-      for (const output of node.outputs) set.add(output);
+    if (node.inputs.some((input) => isReached(set, input))) for (const output of node.outputs) set.add(output);
   }
   return set;
+}
+
+/** True when derivatives are to flow to (the base of) an operand. */
+function isReached(needed: ReadonlySet<Tensor>, input: Tensor): boolean {
+  return !input.view?.isDetached && needed.has(input.view?.base ?? input);
 }
 
 /** Sum of the contributions to a tensor. Disjoint runs are laid side by side; overlapping ones are added. */

@@ -18,6 +18,8 @@ export interface View {
   readonly base: Tensor;
   /** Elements from the base's start. */
   readonly offset: number;
+  /** Nothing flows back to the base through this view or views of it. */
+  readonly isDetached?: boolean;
 }
 
 export interface Node {
@@ -169,8 +171,8 @@ export class Graph {
     return outputs;
   }
 
-  /** The same memory under another shape, from an element offset on. */
-  view(base: Tensor, shape: readonly number[], offset: number): Tensor {
+  /** The same memory under another shape, from an element offset on; detached, derivatives stop at it. */
+  view(base: Tensor, shape: readonly number[], offset: number, isDetached = false): Tensor {
     requireExtents(`view of ${base}`, shape);
     if (!Number.isInteger(offset) || offset < 0 || offset + elementCount(shape) > base.elements) {
       throw new EngineError({
@@ -181,7 +183,11 @@ export class Graph {
       });
     }
     const root = base.view;
-    const origin: View = root ? { base: root.base, offset: root.offset + offset } : { base, offset };
+    const origin: View = {
+      base: root?.base ?? base,
+      offset: (root?.offset ?? 0) + offset,
+      isDetached: isDetached || (root?.isDetached ?? false),
+    };
     return new Tensor(this, this.#tensors++, { shape, dtype: base.dtype }, base.name, origin);
   }
 

@@ -7,6 +7,8 @@ import type { ConcatAttributes } from "../ops/memory.ts";
 import { asMatrices, operand } from "../ops/opDefinition.ts";
 import type { ReduceRowsAttributes } from "../ops/reduce.ts";
 import { type StandardizeAttributes, standardizeGradOp } from "../ops/standardize.ts";
+import { geluVjp } from "./activations.ts";
+import { conv2dDataGradVjp, conv2dVjp, conv2dWeightGradVjp } from "./convVjp.ts";
 import {
   add,
   center,
@@ -21,6 +23,16 @@ import {
 } from "./functions.ts";
 import type { Node, Tensor } from "./graph.ts";
 import { eighVjp, svdVjp, symmetricPowerVjp } from "./linalgVjp.ts";
+import { batchNormVjp, layerNormVjp } from "./normVjp.ts";
+import { averagePoolVjp, maxPoolVjp } from "./poolVjp.ts";
+import {
+  cosineVjp,
+  distanceContrastVjp,
+  l2NormalizeVjp,
+  matrixPenaltyVjp,
+  similarityVjp,
+  vicregVjp,
+} from "./sslVjp.ts";
 
 /** Cotangents by input; undefined where the input does not influence the outputs or `needs` says it is not wanted. */
 export type VjpRule = (
@@ -57,6 +69,20 @@ const RULES: Readonly<Record<string, VjpRule>> = {
   eigh: eighVjp,
   svd: svdVjp,
   symmetricPower: symmetricPowerVjp,
+  l2Normalize: l2NormalizeVjp,
+  cosine: cosineVjp,
+  similarity: similarityVjp,
+  matrixPenalty: matrixPenaltyVjp,
+  vicreg: vicregVjp,
+  distanceContrast: distanceContrastVjp,
+  conv2d: conv2dVjp,
+  conv2dDataGrad: conv2dDataGradVjp,
+  conv2dWeightGrad: conv2dWeightGradVjp,
+  batchNorm: batchNormVjp,
+  layerNorm: layerNormVjp,
+  maxPool: maxPoolVjp,
+  averagePool: averagePoolVjp,
+  gelu: geluVjp,
 };
 
 /** Y = s·op(A)·op(B): dA = s·dY·op(B)ᵀ, dB = s·op(A)ᵀ·dY, each transposed as its operand is stored. */
@@ -183,7 +209,8 @@ export function isSymmetric(x: Tensor): boolean {
   const node = x.node;
   if (!node) return false;
   if (node.op.name === "crossCorrelation") return (node.attributes as CrossCorrelationAttributes).symmetric;
-  if (node.op.name === "frobeniusIdentity" || node.op.name === "affine") return isSymmetric(operand(node.inputs, 0));
+  if (["frobeniusIdentity", "matrixPenalty", "affine"].includes(node.op.name))
+    return isSymmetric(operand(node.inputs, 0));
   return false;
 }
 

@@ -18,6 +18,8 @@ export interface CommandContext {
   readonly now: () => Date;
   /** Aborted by SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
+  /** Folder of this package's package.json. */
+  readonly packageRoot: string;
   /** Folder of the built demos. */
   readonly demosRoot: string;
   readonly presets: Readonly<Record<string, RunConfig>>;

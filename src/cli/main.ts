@@ -31,6 +31,7 @@ export async function main(packageRoot: string, pageRoot: string): Promise<never
     cwd: process.cwd(),
     now: () => new Date(),
     signal,
+    packageRoot,
     // Built beside the runner page.
     demosRoot: join(dirname(pageRoot), "demos"),
     presets,

@@ -1,12 +1,15 @@
 /** The command line: verbs, options and their help. Parsing only; each verb is a function of its own. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { EngineError } from "../errors.ts";
 import type { SaveItem } from "../experiments/contract.ts";
+import { SUITE_NAMES, type SuiteName } from "./bench/contract.ts";
+import { bench } from "./commands/bench.ts";
 import { eigh } from "./commands/eigh.ts";
 import { info } from "./commands/info.ts";
 import { plan } from "./commands/plan.ts";
 import { report, type ScaleOption } from "./commands/report.ts";
 import { serve } from "./commands/serve.ts";
+import { svd } from "./commands/svd.ts";
 import { train } from "./commands/train.ts";
 import { addCompletion, COMPLETION_HELP } from "./completion.ts";
 import type { CommandContext } from "./context.ts";
@@ -35,8 +38,13 @@ interface TrainFlags extends ExperimentOptions {
   readonly quiet?: true;
 }
 
-interface EighFlags extends CommonOptions {
+interface SolveFlags extends CommonOptions {
   readonly vectors?: true;
+  readonly out?: string;
+}
+
+interface BenchFlags extends CommonOptions {
+  readonly peers?: true;
   readonly out?: string;
 }
 
@@ -57,6 +65,27 @@ Examples:
 
 A run folder holds config.json, metrics.jsonl (loss and eigenvalues of every recorded step), summary.json and
 checkpoint.safetensors. Exit codes: 0 done, 1 error, 2 usage, 3 diverged, 130 interrupted.`;
+
+const SOLVE_HELP = `
+Each matrix gets a status: ok, nonfinite (NaN or infinity in it) or not-converged; the exit code is 1 unless all are ok.
+Residual and orthogonality are measured in float64: from all vectors, or from a sample of them where all would take more
+than seconds. With more than 512 values a matrix and without --vectors, the residual is the GPU's own estimate.
+Numbers in f64 are rounded to f32 first, which is noted.`;
+
+const EIGH_HELP = `
+Examples:
+  eigenstep eigh kernel.npy                 kernel.values.npy, descending, and a report
+  eigenstep eigh kernel.npy --vectors       kernel.vectors.npy, too
+  eigenstep eigh stack.npy --json           a batch [..., n, n]; one JSON document
+
+A matrix that is not symmetric is refused; its largest asymmetry is named.
+${SOLVE_HELP}`;
+
+const SVD_HELP = `
+Examples:
+  eigenstep svd embeddings.npy              embeddings.values.npy, descending, and a report
+  eigenstep svd embeddings.npy --vectors    embeddings.left.npy and embeddings.right.npy, too
+${SOLVE_HELP}`;
 
 interface ReportFlags {
   readonly json?: true;
@@ -163,13 +192,30 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
     .action(async (flags: ServeFlags) => {
       done(await serve({ ...flags, open: flags.open ?? false, json: flags.json ?? false }, context));
     });
-  verb("eigh", "eigenvalues of symmetric matrices of order up to 64, in f32 on the GPU")
-    .argument("<file.npy>", "matrices [..., n, n] in f32 or f64")
-    .option("--vectors", "write the eigenvectors, too (as columns, in the order of the eigenvalues)")
-    .option("--out <prefix>", "results go to <prefix>.values.npy and <prefix>.vectors.npy (default: beside the file)")
-    .addOption(runtime().default("chrome"))
-    .action(async (file: string, flags: EighFlags) => {
+  const solver = (name: string, description: string, argument: string) =>
+    verb(name, description)
+      .argument("<file.npy>", argument)
+      .option("--vectors", "compute and write the vectors, too (as columns, in the order of the values)")
+      .option("--out <prefix>", "results go to <prefix>.values.npy and so on (default: beside the file)")
+      .addOption(runtime().default("chrome"));
+  solver("eigh", "eigenvalues of symmetric matrices, in f32 on the GPU", "matrices [..., n, n] in f32 or f64, n ≤ 2048")
+    .addHelpText("after", EIGH_HELP)
+    .action(async (file: string, flags: SolveFlags) => {
       done(await eigh({ ...flags, ...common(flags), file, vectors: flags.vectors ?? false }, context));
+    });
+  const sides = "matrices [..., rows, columns] in f32 or f64, one side at most 1024, the other at most 65536";
+  solver("svd", "singular values of matrices, in f32 on the GPU", sides)
+    .addHelpText("after", SVD_HELP)
+    .action(async (file: string, flags: SolveFlags) => {
+      done(await svd({ ...flags, ...common(flags), file, vectors: flags.vectors ?? false }, context));
+    });
+  verb("bench", "verify the kernels of a suite against float64, then time them")
+    .addArgument(new Argument("[suite]", "what to measure (default: everything)").choices(SUITE_NAMES))
+    .option("--peers", "beside the alternatives, in the same browser page (their npm packages must be installed)")
+    .option("--out <file>", "also write the JSON document there")
+    .addOption(runtime().default("chrome"))
+    .action(async (suite: SuiteName | undefined, flags: BenchFlags) => {
+      done(await bench({ ...flags, ...common(flags), suite, peers: flags.peers ?? false }, context));
     });
   verb("info", "show adapters, features and limits of every runtime, and check the kernels")
     .addOption(runtime())
@@ -219,7 +265,9 @@ function usageError(error: CommanderError, args: readonly string[]): EngineError
     .split("\n");
   return new EngineError({
     code: "CLI-USAGE",
-    message: isHelp ? "No verb was given; there are train, plan, report, eigh, serve, info and complete" : first,
+    message: isHelp
+      ? "No verb was given; there are train, plan, report, eigh, svd, bench, serve, info and complete"
+      : first,
     fix: [
       ...rest.map((line) => line.replace(/[()]/g, "")),
       `See eigenstep ${verb && !isHelp && error.code !== "commander.unknownCommand" ? `${verb} ` : ""}--help.`,

@@ -41,6 +41,8 @@ export interface Kernel<Binding extends string = string, Param extends string = 
  * @param shader the imported file
  * @param grid   number of workgroups in x, y, z for given parameters and knobs
  */
+// Bundlers may drop kernels that nothing uses: an application of the solvers alone does not ship those of training.
+/* @__NO_SIDE_EFFECTS__ */
 export function defineKernel<B extends object, P extends object, K extends object>(
   shader: ShaderModule<B, P, K>,
   grid: (params: Readonly<Record<keyof P & string, number>>, knobs: Readonly<Record<keyof K & string, number>>) => Grid,

@@ -1,23 +1,84 @@
 /** All kernels of this engine: shader file and dispatch grid. Which variant a plan takes is decided in ops. */
 
+import augmentDrawShader from "../../shaders/augment/augment_draw.wgsl";
+import augmentImageShader from "../../shaders/augment/augment_image.wgsl";
+import epochIndicesShader from "../../shaders/augment/epoch_indices.wgsl";
+import gaussianBlurShader from "../../shaders/augment/gaussian_blur.wgsl";
+import conv2dDataGradRegisterShader from "../../shaders/conv/conv2d_data_grad_register.wgsl";
+import conv2dDataGradWorkgroupShader from "../../shaders/conv/conv2d_data_grad_workgroup.wgsl";
+import conv2dRegisterShader from "../../shaders/conv/conv2d_register.wgsl";
+import conv2dSplitSumShader from "../../shaders/conv/conv2d_split_sum.wgsl";
+import conv2dWeightGradRegisterShader from "../../shaders/conv/conv2d_weight_grad_register.wgsl";
+import conv2dWeightGradWorkgroupShader from "../../shaders/conv/conv2d_weight_grad_workgroup.wgsl";
+import conv2dWorkgroupShader from "../../shaders/conv/conv2d_workgroup.wgsl";
 import gatherCropShader from "../../shaders/data/gather_crop.wgsl";
 import copyRangeShader from "../../shaders/elementwise/copy_range.wgsl";
 import elementwiseBinaryShader from "../../shaders/elementwise/elementwise_binary.wgsl";
 import elementwiseUnaryShader from "../../shaders/elementwise/elementwise_unary.wgsl";
+import geluShader from "../../shaders/elementwise/gelu.wgsl";
+import movingAverageShader from "../../shaders/elementwise/moving_average.wgsl";
+import blockPairSolveShader from "../../shaders/linalg/block_pair_solve.wgsl";
+import blockRowsRotateShader from "../../shaders/linalg/block_rows_rotate.wgsl";
+import blockSweepEndShader from "../../shaders/linalg/block_sweep_end.wgsl";
+import blockTileRotateShader from "../../shaders/linalg/block_tile_rotate.wgsl";
 import eighGradShader from "../../shaders/linalg/eigh_grad.wgsl";
+import eighOffNormShader from "../../shaders/linalg/eigh_off_norm.wgsl";
+import eighOrderShader from "../../shaders/linalg/eigh_order.wgsl";
+import eighPrepareShader from "../../shaders/linalg/eigh_prepare.wgsl";
+import eighRangeShader from "../../shaders/linalg/eigh_range.wgsl";
+import eighResidualShader from "../../shaders/linalg/eigh_residual.wgsl";
+import eighResidualEndShader from "../../shaders/linalg/eigh_residual_end.wgsl";
+import eighVectorsShader from "../../shaders/linalg/eigh_vectors.wgsl";
 import jacobiEighShader from "../../shaders/linalg/jacobi_eigh.wgsl";
+import qrPanelShader from "../../shaders/linalg/qr_panel.wgsl";
+import qrProjectShader from "../../shaders/linalg/qr_project.wgsl";
+import qrReduceShader from "../../shaders/linalg/qr_reduce.wgsl";
+import qrUpdateShader from "../../shaders/linalg/qr_update.wgsl";
+import svdGramShader from "../../shaders/linalg/svd_gram.wgsl";
+import svdJacobiShader from "../../shaders/linalg/svd_jacobi.wgsl";
+import svdOrderShader from "../../shaders/linalg/svd_order.wgsl";
+import svdPrepareShader from "../../shaders/linalg/svd_prepare.wgsl";
+import svdRangeShader from "../../shaders/linalg/svd_range.wgsl";
+import svdValuesShader from "../../shaders/linalg/svd_values.wgsl";
+import svdVectorsShader from "../../shaders/linalg/svd_vectors.wgsl";
 import symmetricPowerShader from "../../shaders/linalg/symmetric_power.wgsl";
 import symmetricPowerGradShader from "../../shaders/linalg/symmetric_power_grad.wgsl";
 import matmulRegisterShader from "../../shaders/matmul/matmul_register.wgsl";
 import matmulWorkgroupShader from "../../shaders/matmul/matmul_workgroup.wgsl";
+import batchNormApplyShader from "../../shaders/norm/batch_norm_apply.wgsl";
+import batchNormGradApplyShader from "../../shaders/norm/batch_norm_grad_apply.wgsl";
+import batchNormGradReduceShader from "../../shaders/norm/batch_norm_grad_reduce.wgsl";
+import batchNormStatsShader from "../../shaders/norm/batch_norm_stats.wgsl";
 import columnStandardizeShader from "../../shaders/norm/column_standardize.wgsl";
 import columnStandardizeGradShader from "../../shaders/norm/column_standardize_grad.wgsl";
+import layerNormShader from "../../shaders/norm/layer_norm.wgsl";
+import layerNormGradShader from "../../shaders/norm/layer_norm_grad.wgsl";
+import layerNormGradAffineShader from "../../shaders/norm/layer_norm_grad_affine.wgsl";
+import adamShader from "../../shaders/optim/adam.wgsl";
+import momentumUpdateShader from "../../shaders/optim/momentum_update.wgsl";
+import optimizerFactorsShader from "../../shaders/optim/optimizer_factors.wgsl";
+import segmentNormsShader from "../../shaders/optim/segment_norms.wgsl";
 import sgdShader from "../../shaders/optim/sgd.wgsl";
+import averagePoolShader from "../../shaders/pool/average_pool.wgsl";
+import averagePoolGradShader from "../../shaders/pool/average_pool_grad.wgsl";
+import maxPoolShader from "../../shaders/pool/max_pool.wgsl";
+import maxPoolGradShader from "../../shaders/pool/max_pool_grad.wgsl";
 import randomFillShader from "../../shaders/random/random_fill.wgsl";
 import reduceColumnsShader from "../../shaders/reduce/reduce_columns.wgsl";
 import reduceRowsShader from "../../shaders/reduce/reduce_rows.wgsl";
+import cosineRowsShader from "../../shaders/ssl/cosine_rows.wgsl";
+import cosineRowsGradShader from "../../shaders/ssl/cosine_rows_grad.wgsl";
 import crossCorrelationShader from "../../shaders/ssl/cross_correlation.wgsl";
+import distanceContrastShader from "../../shaders/ssl/distance_contrast.wgsl";
+import distanceContrastGradShader from "../../shaders/ssl/distance_contrast_grad.wgsl";
 import frobeniusIdentityShader from "../../shaders/ssl/frobenius_identity.wgsl";
+import l2NormalizeShader from "../../shaders/ssl/l2_normalize.wgsl";
+import l2NormalizeGradShader from "../../shaders/ssl/l2_normalize_grad.wgsl";
+import matrixPenaltyShader from "../../shaders/ssl/matrix_penalty.wgsl";
+import similarityRowsShader from "../../shaders/ssl/similarity_rows.wgsl";
+import similarityWeightsShader from "../../shaders/ssl/similarity_weights.wgsl";
+import vicregColumnsShader from "../../shaders/ssl/vicreg_columns.wgsl";
+import vicregPullShader from "../../shaders/ssl/vicreg_pull.wgsl";
 import metricsRecordShader from "../../shaders/train/metrics_record.wgsl";
 import stepAdvanceShader from "../../shaders/train/step_advance.wgsl";
 import { ceilDiv, foldGrid } from "./grid.ts";
@@ -64,6 +125,30 @@ export const metricsRecord = defineKernel(metricsRecordShader, () => [1, 1, 1]);
 export const jacobiEigh = defineKernel(jacobiEighShader, ({ batch }) => [batch, 1, 1]);
 
 export const eighGrad = defineKernel(eighGradShader, ({ batch, n }, { WG }) => foldGrid(ceilDiv(batch * n * n, WG)));
+// Blocked Jacobi: `groups` workgroups stride over the tiles or strips of a matrix, so that a skipped dispatch is short.
+const strided = ({ batch, groups }: { batch: number; groups: number }) => [groups, batch, 1] as const;
+export const blockPairSolve = defineKernel(blockPairSolveShader, ({ batch, blocks }) => [blocks / 2, batch, 1]);
+export const blockTileRotate = defineKernel(blockTileRotateShader, strided);
+export const blockRowsRotate = defineKernel(blockRowsRotateShader, strided);
+export const blockSweepEnd = defineKernel(blockSweepEndShader, ({ batch }, { WG }) => [ceilDiv(batch, WG), 1, 1]);
+export const eighRange = defineKernel(eighRangeShader, ({ batch, parts }) => [parts, batch, 1]);
+export const eighPrepare = defineKernel(eighPrepareShader, ({ batch, quads }, { WG, ROWS }) => [
+  ceilDiv(quads, WG),
+  ceilDiv(4 * quads, ROWS),
+  batch,
+]);
+export const eighOffNorm = defineKernel(eighOffNormShader, ({ batch, parts }) => [parts, batch, 1]);
+export const eighOrder = defineKernel(eighOrderShader, ({ batch, n }, { WG }) => [ceilDiv(n, WG), batch, 1]);
+export const eighVectors = defineKernel(eighVectorsShader, ({ batch, n }, { WG }) => {
+  const [x, y] = foldGrid(ceilDiv(n * n, WG));
+  return [x, y, batch];
+});
+export const eighResidual = defineKernel(eighResidualShader, ({ batch, n, rows }, { WG_X, WG_Y, ROWS }) => [
+  ceilDiv(n, 4 * WG_X),
+  ceilDiv(rows, ROWS * WG_Y),
+  batch,
+]);
+export const eighResidualEnd = defineKernel(eighResidualEndShader, ({ batch }) => [batch, 1, 1]);
 export const symmetricPower = defineKernel(symmetricPowerShader, ({ batch, n }, { WG_X, WG_Y }) => [
   ceilDiv(n, 4 * WG_X),
   ceilDiv(n, 4 * WG_Y),
@@ -71,6 +156,143 @@ export const symmetricPower = defineKernel(symmetricPowerShader, ({ batch, n }, 
 ]);
 export const symmetricPowerGrad = defineKernel(symmetricPowerGradShader, ({ batch, n }, { WG }) =>
   foldGrid(ceilDiv(batch * n * n, WG)),
+);
+export const svdRange = defineKernel(svdRangeShader, ({ batch, columns, parts }, { WG }) => [
+  parts,
+  ceilDiv(columns, WG),
+  batch,
+]);
+export const svdOrder = defineKernel(svdOrderShader, ({ batch }) => [batch, 1, 1]);
+export const qrReduce = defineKernel(qrReduceShader, ({ batch, chunks }) => [chunks, batch, 1]);
+export const svdGram = defineKernel(svdGramShader, ({ batch, blocks }) => [blocks / 2, batch, 1]);
+export const svdJacobi = defineKernel(svdJacobiShader, ({ batch }) => [batch, 1, 1]);
+export const svdPrepare = defineKernel(svdPrepareShader, ({ batch, work_rows, quads }, { WG }) => {
+  const [x, y] = foldGrid(ceilDiv(work_rows * quads, WG));
+  return [x, y, batch];
+});
+export const qrPanel = defineKernel(qrPanelShader, ({ batch }) => [batch, 1, 1]);
+export const qrProject = defineKernel(qrProjectShader, ({ batch, splits, target_quads }, { WG }) => [
+  ceilDiv(target_quads, WG),
+  splits,
+  batch,
+]);
+export const qrUpdate = defineKernel(qrUpdateShader, ({ batch, splits, target_quads }, { WG }) => [
+  ceilDiv(target_quads, WG),
+  splits,
+  batch,
+]);
+export const svdValues = defineKernel(svdValuesShader, ({ batch }) => [batch, 1, 1]);
+export const svdVectors = defineKernel(svdVectorsShader, ({ batch, length, count }, { WG }) => {
+  const [x, y] = foldGrid(ceilDiv(length * count, WG));
+  return [x, y, batch];
+});
+export const conv2dRegister = defineKernel(
+  conv2dRegisterShader,
+  ({ batch, out_h, out_w, co_quads }, { PIXELS, QUADS, WG }) =>
+    foldGrid(ceilDiv(batch * out_h * ceilDiv(out_w, PIXELS) * ceilDiv(co_quads, QUADS), WG)),
+);
+export const conv2dDataGradRegister = defineKernel(
+  conv2dDataGradRegisterShader,
+  ({ batch, in_h, in_w, ci_quads }, { PIXELS, QUADS, WG }) =>
+    foldGrid(ceilDiv(batch * in_h * ceilDiv(in_w, PIXELS) * ceilDiv(ci_quads, QUADS), WG)),
+);
+export const conv2dWeightGradRegister = defineKernel(
+  conv2dWeightGradRegisterShader,
+  ({ splits, kernel_h, ci_quads, co_quads }, { QUADS, WG }) =>
+    foldGrid(ceilDiv(splits * kernel_h * ci_quads * ceilDiv(co_quads, QUADS), WG)),
+);
+export const conv2dSplitSum = defineKernel(conv2dSplitSumShader, ({ quads }, { WG }) => foldGrid(ceilDiv(quads, WG)));
+export const conv2dWorkgroup = defineKernel(conv2dWorkgroupShader, ({ batch, out_h, out_w, co }, { ROWS }) => [
+  ceilDiv(batch * out_h * out_w, 16 * ROWS),
+  ceilDiv(co, 64),
+  1,
+]);
+export const conv2dDataGradWorkgroup = defineKernel(
+  conv2dDataGradWorkgroupShader,
+  ({ batch, in_h, in_w, ci }, { STRIDE_H, STRIDE_W, ROWS }) => [
+    ceilDiv(batch * ceilDiv(in_h, STRIDE_H) * ceilDiv(in_w, STRIDE_W), 16 * ROWS),
+    ceilDiv(ci, 64),
+    STRIDE_H * STRIDE_W,
+  ],
+);
+export const conv2dWeightGradWorkgroup = defineKernel(
+  conv2dWeightGradWorkgroupShader,
+  ({ kernel_h, ci, co, splits }, { KERNEL_W }) => [ceilDiv(kernel_h * KERNEL_W * ci, 64), ceilDiv(co, 64), splits],
+);
+
+export const epochIndices = defineKernel(epochIndicesShader, ({ batch }, { WG }) => foldGrid(ceilDiv(batch, WG)));
+export const augmentDraw = defineKernel(augmentDrawShader, ({ views, images }, { WG }) =>
+  foldGrid(ceilDiv(views * images, WG)),
+);
+export const augmentImage = defineKernel(augmentImageShader, ({ views, images }) => foldGrid(views * images));
+export const gaussianBlur = defineKernel(gaussianBlurShader, ({ images, height, width }, { WG }) =>
+  foldGrid(ceilDiv(images * height * width, WG)),
+);
+export const segmentNorms = defineKernel(segmentNormsShader, ({ chunks }) => foldGrid(chunks));
+export const optimizerFactors = defineKernel(optimizerFactorsShader, () => [1, 1, 1]);
+export const momentumUpdate = defineKernel(momentumUpdateShader, ({ count }, { WG }) =>
+  foldGrid(ceilDiv(count, 4 * WG)),
+);
+export const adam = defineKernel(adamShader, ({ count }, { WG }) => foldGrid(ceilDiv(count, 4 * WG)));
+
+/** A workgroup owns channel quads; lanes that share them have a part of the rows each, or one together (SHARED). */
+const partGrid = (
+  { quads, parts }: { quads: number; parts: number },
+  { WG, QUADS, SHARED }: { WG: number; QUADS: number; SHARED: number },
+) => [ceilDiv(quads, QUADS), SHARED ? parts : ceilDiv(parts * QUADS, WG), 1] as const;
+const chunkGrid = (
+  { rows, quads, chunk }: { rows: number; quads: number; chunk: number },
+  { QUADS }: { QUADS: number },
+) => [ceilDiv(quads, QUADS), ceilDiv(rows, chunk), 1] as const;
+const rowLaneGrid = ({ rows }: { rows: number }, { WG, LANES }: { WG: number; LANES: number }) =>
+  foldGrid(ceilDiv(rows * LANES, WG));
+export const batchNormStats = defineKernel(batchNormStatsShader, partGrid);
+export const batchNormApply = defineKernel(batchNormApplyShader, chunkGrid);
+export const batchNormGradReduce = defineKernel(batchNormGradReduceShader, partGrid);
+export const batchNormGradApply = defineKernel(batchNormGradApplyShader, chunkGrid);
+export const layerNorm = defineKernel(layerNormShader, rowLaneGrid);
+export const layerNormGrad = defineKernel(layerNormGradShader, rowLaneGrid);
+export const layerNormGradAffine = defineKernel(layerNormGradAffineShader, ({ quads }, { QUADS }) => [
+  ceilDiv(quads, QUADS),
+  1,
+  1,
+]);
+type PoolSizes = Record<"batch" | "height" | "width" | "quads" | "out_height" | "out_width", number>;
+const pooledGrid = ({ batch, out_height, out_width, quads }: PoolSizes, { WG }: { WG: number }) =>
+  foldGrid(ceilDiv(batch * out_height * out_width * quads, WG));
+const unpooledGrid = ({ batch, height, width, quads }: PoolSizes, { WG }: { WG: number }) =>
+  foldGrid(ceilDiv(batch * height * width * quads, WG));
+export const maxPool = defineKernel(maxPoolShader, pooledGrid);
+export const maxPoolGrad = defineKernel(maxPoolGradShader, unpooledGrid);
+export const averagePool = defineKernel(averagePoolShader, pooledGrid);
+export const averagePoolGrad = defineKernel(averagePoolGradShader, unpooledGrid);
+export const gelu = defineKernel(geluShader, ({ count }, { WG }) => foldGrid(ceilDiv(count, 4 * WG)));
+export const movingAverage = defineKernel(movingAverageShader, ({ count }, { WG }) => foldGrid(ceilDiv(count, 4 * WG)));
+
+const rowLanesGrid = ({ rows }: { rows: number }, { WG, LANES }: { WG: number; LANES: number }) =>
+  foldGrid(ceilDiv(rows * LANES, WG));
+export const l2Normalize = defineKernel(l2NormalizeShader, rowLanesGrid);
+export const l2NormalizeGrad = defineKernel(l2NormalizeGradShader, rowLanesGrid);
+export const cosineRows = defineKernel(cosineRowsShader, rowLanesGrid);
+export const cosineRowsGrad = defineKernel(cosineRowsGradShader, ({ rows, columns }, { WG }) =>
+  foldGrid(ceilDiv(rows * columns, WG)),
+);
+export const similarityRows = defineKernel(similarityRowsShader, ({ rows }, { ROWS }) => [ceilDiv(rows, ROWS), 1, 1]);
+export const similarityWeights = defineKernel(similarityWeightsShader, ({ rows, columns }, { ROWS, WG_X, WG_Y }) => [
+  ceilDiv(columns, 4 * WG_X),
+  ceilDiv(rows, ROWS * WG_Y),
+  1,
+]);
+export const matrixPenalty = defineKernel(matrixPenaltyShader, ({ count, span }) => [ceilDiv(count, span), 1, 1]);
+export const vicregColumns = defineKernel(vicregColumnsShader, ({ columns }, { COLUMNS }) => [
+  ceilDiv(columns, COLUMNS),
+  1,
+  1,
+]);
+export const vicregPull = defineKernel(vicregPullShader, ({ count }, { WG }) => foldGrid(ceilDiv(count, WG)));
+export const distanceContrast = defineKernel(distanceContrastShader, ({ rows }, { WG }) => foldGrid(ceilDiv(rows, WG)));
+export const distanceContrastGrad = defineKernel(distanceContrastGradShader, ({ rows, columns }, { WG }) =>
+  foldGrid(ceilDiv(rows * columns, WG)),
 );
 
 export const library: Readonly<Record<string, Kernel>> = {
@@ -92,6 +314,67 @@ export const library: Readonly<Record<string, Kernel>> = {
   metricsRecord,
   jacobiEigh,
   eighGrad,
+  blockPairSolve,
+  blockTileRotate,
+  blockRowsRotate,
+  blockSweepEnd,
+  eighRange,
+  eighPrepare,
+  eighOffNorm,
+  eighOrder,
+  eighVectors,
+  eighResidual,
+  eighResidualEnd,
   symmetricPower,
   symmetricPowerGrad,
+  svdRange,
+  svdOrder,
+  qrReduce,
+  svdJacobi,
+  svdValues,
+  svdVectors,
+  svdPrepare,
+  qrPanel,
+  qrProject,
+  qrUpdate,
+  conv2dRegister,
+  conv2dDataGradRegister,
+  conv2dWeightGradRegister,
+  conv2dSplitSum,
+  conv2dWorkgroup,
+  conv2dDataGradWorkgroup,
+  conv2dWeightGradWorkgroup,
+  svdGram,
+  epochIndices,
+  augmentDraw,
+  augmentImage,
+  gaussianBlur,
+  segmentNorms,
+  optimizerFactors,
+  momentumUpdate,
+  adam,
+  batchNormStats,
+  batchNormApply,
+  batchNormGradReduce,
+  batchNormGradApply,
+  layerNorm,
+  layerNormGrad,
+  layerNormGradAffine,
+  maxPool,
+  maxPoolGrad,
+  averagePool,
+  averagePoolGrad,
+  gelu,
+  movingAverage,
+  cosineRows,
+  cosineRowsGrad,
+  distanceContrast,
+  distanceContrastGrad,
+  l2Normalize,
+  l2NormalizeGrad,
+  matrixPenalty,
+  similarityRows,
+  similarityWeights,
+  vicregColumns,
+  vicregPull,
 };

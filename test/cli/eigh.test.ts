@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { executeEigh } from "../../src/cli/runner/eighTask.ts";
 import { encodeNpy, parseNpy } from "../../src/data/index.ts";
+import { decompositionErrors, MAX_EIGH_ORDER } from "../../src/linalg/index.ts";
 import * as oracle from "../oracle/eigh.ts";
 import { useEngine } from "../support/device.ts";
 import { TestRandom } from "../support/random.ts";
 import { command, fakeRuntime, type Ran, temporaryFolder } from "./support.ts";
 
 const engine = useEngine();
+const BEYOND = MAX_EIGH_ORDER + 1;
 
 async function eigh(data: Float32Array | Float64Array, shape: readonly number[], ...flags: string[]): Promise<Ran> {
   const cwd = await temporaryFolder();
@@ -39,7 +41,7 @@ describe("eigenstep eigh", () => {
     const { code, stdout, stderr, cwd } = await eigh(both, [2, n, n], "--vectors", "--json");
     expect([code, stderr]).toEqual([0, expect.stringContaining("note: ")]);
     const document = JSON.parse(stdout);
-    expect(document).toMatchObject({ n, batch: 2, status: ["ok", "ok"] });
+    expect(document).toMatchObject({ n, batch: 2, status: ["ok", "ok"], measured: "all" });
     matrices.forEach((a, g) => {
       const { values } = oracle.eigh(a, n);
       // Rounding the input to f32 moves an eigenvalue by at most ‖E‖ ≤ u·‖A‖_F, the solver by 4√n·u·|λ|_max.
@@ -91,11 +93,37 @@ describe("eigenstep eigh", () => {
     ["a matrix that is not square", new Float32Array(6), [2, 3], "DATA-NPY-SHAPE", /\[2, 3\]/],
     ["a vector", new Float32Array(6), [6], "DATA-NPY-SHAPE", /\[6\]/],
     ["an empty batch", new Float32Array(0), [0, 2, 2], "DATA-NPY-SHAPE", /at least one/],
-    ["an order beyond the solver's", new Float32Array(65 * 65), [65, 65], "LINALG-ORDER", /order 65/],
+    [
+      "an order beyond the solver's",
+      new Float32Array(BEYOND ** 2),
+      [BEYOND, BEYOND],
+      "LINALG-ORDER",
+      new RegExp(`order ${BEYOND}`),
+    ],
   ])("refuses %s", async (_what, data, shape, code, message) => {
     const ran = await eigh(data, shape);
     expect([ran.code, ran.stdout, ran.stderr]).toEqual([1, "", expect.stringMatching(message)]);
     expect(ran.stderr).toMatch(new RegExp(`^error ${code}: .*\nfix: `));
+  });
+
+  it("notes that f64 is solved in f32, even where nothing is lost, and says nothing of f32", async () => {
+    expect((await eigh(Float64Array.of(2), [1, 1])).stderr).toMatch(
+      /^note: .*a\.npy holds float64; the work is in float32\.\n$/,
+    );
+    expect((await eigh(Float32Array.of(2), [1, 1])).stderr).toBe("");
+  });
+
+  it("errors of a sample of the vectors estimate those of all", () => {
+    const n = 60;
+    const { values, vectors } = oracle.eigh(symmetric(n, 4), n);
+    const rough = vectors.map((x, at) => x + 1e-4 * Math.sin(at * at));
+    const [all, some] = [n, 15].map((columns) => decompositionErrors(symmetric(n, 4), values, rough, n, columns));
+    expect([all!.columns, some!.columns]).toEqual([n, 15]);
+    for (const name of ["residual", "orthogonality"] as const) {
+      expect(all![name]).toBeGreaterThan(1e-4);
+      expect(some![name] / all![name]).toBeGreaterThan(0.7);
+      expect(some![name] / all![name]).toBeLessThan(1.4);
+    }
   });
 
   it("names a file that is missing, and a place that cannot be written", async () => {

@@ -43,6 +43,8 @@ export const fakeRuntime: Runtime = {
     runExperiment({ adapter } as unknown as Engine, { config, save }, sink, signal),
   plan: describePlan,
   eigh: () => Promise.reject(new Error("the double solves no matrices")),
+  svd: () => Promise.reject(new Error("the double solves no matrices")),
+  bench: () => Promise.reject(new Error("the double measures nothing")),
   info: async () => ({ adapter, host: "a double", selfCheck: { ok: true, message: "nothing was checked" } }),
 };
 
@@ -72,6 +74,7 @@ export async function command(args: readonly string[], changes: Partial<CommandC
     cwd,
     now: () => new Date(2025, 0, 2, 3, 4, 5),
     signal: new AbortController().signal,
+    packageRoot: root,
     demosRoot: cwd,
     presets,
     openRuntime: () => fakeRuntime,

@@ -53,6 +53,32 @@ const matmul = (kernel: Kernel, knobs: Record<string, number | boolean>): Varian
 });
 
 const [x, b] = [random.normals(301), random.normals(301)];
+
+/** Convolution of [1, 5, 6, 8] by 3 × 3 to [1, 3, 3, 12] with stride 2 and padding 1; every operand as long as the longest. */
+const convParams = { batch: 1, in_h: 5, in_w: 6, out_h: 3, out_w: 3, kernel_h: 3, pad_h: 1 };
+const convQuads = { ci_quads: 2, co_quads: 3, stride_h: 2 };
+const conv = (
+  kernel: Kernel,
+  inputs: readonly string[],
+  [output, elements]: readonly [string, number],
+  params: Record<string, number>,
+  knobs: Record<string, number | boolean>,
+): Variant => ({
+  kernel,
+  run: {
+    buffers: {
+      ...Object.fromEntries(inputs.map((name) => [name, random.normals(864)])),
+      [output]: unwritten(elements),
+    },
+    params: { ...convParams, ...params },
+    knobs,
+  },
+  output,
+});
+const convInputs = ["x", "filter_taps", "scale", "bias", "addend"];
+const convEpilogue = { HAS_SCALE: true, HAS_BIAS: true, HAS_ADDEND: true, RELU: true };
+const convWeight = { pad_w: 1, splits: 2, split_rows: 2 };
+const convTile = { KERNEL_W: 3, STRIDE_W: 2, EDGE_LEFT: 1, EDGE_RIGHT: 4, WG: 4 };
 const VARIANTS: readonly Variant[] = [
   {
     kernel: kernels.elementwiseUnary,
@@ -92,6 +118,49 @@ const VARIANTS: readonly Variant[] = [
   matmul(kernels.matmulWorkgroup, {}),
   matmul(kernels.matmulWorkgroup, { TRANSPOSE_A: true }),
   matmul(kernels.matmulWorkgroup, { TRANSPOSE_B: true }),
+  conv(
+    kernels.conv2dRegister,
+    convInputs,
+    ["y", 108],
+    { ...convQuads, pad_w: 1 },
+    { ...convEpilogue, ...convTile, STEP: 2, PIXELS: 4, QUADS: 2 },
+  ),
+  conv(kernels.conv2dDataGradRegister, ["d_y", "filter_taps"], ["d_x", 240], convQuads, {
+    ...convTile,
+    PAD_W: 1,
+    EDGE_LEFT: 0,
+    EDGE_RIGHT: 2,
+    PIXELS: 4,
+    QUADS: 2,
+  }),
+  conv(
+    kernels.conv2dWeightGradRegister,
+    ["x", "d_y"],
+    ["d_filter", 2 * 864],
+    { ...convQuads, ...convWeight },
+    { ...convTile, STEP: 2, PIXELS: 8, QUADS: 2, EDGE_RIGHT: 12, RAGGED: true },
+  ),
+  conv(
+    kernels.conv2dWorkgroup,
+    convInputs,
+    ["y", 108],
+    { pad_w: 1, stride_h: 2, stride_w: 2, co: 12 },
+    { ...convEpilogue, ROWS: 8, CI: 8 },
+  ),
+  conv(
+    kernels.conv2dDataGradWorkgroup,
+    ["d_y", "filter_taps"],
+    ["d_x", 240],
+    { pad_w: 1, kernel_w: 3, ci: 8 },
+    { ROWS: 8, CO: 12, STRIDE_H: 2, STRIDE_W: 2 },
+  ),
+  conv(
+    kernels.conv2dWeightGradWorkgroup,
+    ["x", "d_y"],
+    ["d_filter", 2 * 864],
+    { ...convWeight, stride_h: 2, stride_w: 2, ci: 8, co: 12 },
+    {},
+  ),
 ];
 
 describe("rolled and unrolled", () => {

@@ -48,6 +48,8 @@ const matmulParams = {
   scale: 1,
 };
 const columns = { batch: 1, rows: 5, columns: 3 };
+// One image of 3 × 3 by a 3 × 3 kernel, four channels each.
+const convParams = { batch: 1, in_h: 3, in_w: 3, out_h: 3, out_w: 3, kernel_h: 3, pad_h: 1, pad_w: 1 };
 const RUNS: Record<string, TinyRun> = {
   reduce_rows: {
     kernel: kernels.reduceRows,
@@ -79,6 +81,28 @@ const RUNS: Record<string, TinyRun> = {
     knobs: {},
     params: matmulParams,
     sizes: { a: 85, b: 102, bias: 1, addend: 1, y: 30 },
+    shorten: [["k < TILE_K; k++", "k < 1u; k++"]],
+  },
+  // As matmul_workgroup: several passes over K, one slice of each multiplied.
+  conv2d_workgroup: {
+    kernel: kernels.conv2dWorkgroup,
+    knobs: { CI: 4 },
+    params: { ...convParams, stride_h: 1, stride_w: 1, co: 4 },
+    sizes: { x: 36, filter_taps: 144, scale: 4, bias: 4, addend: 4, y: 36 },
+    shorten: [["k < TILE_K; k++", "k < 1u; k++"]],
+  },
+  conv2d_data_grad_workgroup: {
+    kernel: kernels.conv2dDataGradWorkgroup,
+    knobs: { CO: 4 },
+    params: { ...convParams, kernel_w: 3, ci: 4 },
+    sizes: { d_y: 36, filter_taps: 144, d_x: 36 },
+    shorten: [["k < TILE_K; k++", "k < 1u; k++"]],
+  },
+  conv2d_weight_grad_workgroup: {
+    kernel: kernels.conv2dWeightGradWorkgroup,
+    knobs: {},
+    params: { ...convParams, batch: 2, stride_h: 1, stride_w: 1, ci: 4, co: 4, splits: 1, split_rows: 6 },
+    sizes: { x: 72, d_y: 72, d_filter: 144 },
     shorten: [["k < TILE_K; k++", "k < 1u; k++"]],
   },
   cross_correlation: {

@@ -1,6 +1,7 @@
 /** The runner page: asks the command for its task, executes it on the browser's WebGPU, and posts everything back. */
 import { httpFolder } from "../../data/httpFiles.ts";
 import { Engine } from "../../device/engine.ts";
+import type { OpenPeers, PeerSolver } from "../bench/contract.ts";
 import { Outbox } from "./outbox.ts";
 import { decodeTask, encodeError } from "./protocol.ts";
 import { executeTask } from "./task.ts";
@@ -20,6 +21,19 @@ async function post(path: string, body: string | Uint8Array<ArrayBuffer>): Promi
   if (!response.ok) throw new Error(`the command refused ${path} with status ${response.status}`);
 }
 
+/** Modules of bench/peers, bundled by the command, in the order in which they are measured. */
+async function openPeers(): Promise<readonly PeerSolver[]> {
+  const modules = (await (await fetch(new URL("peers/index.json", base))).json()) as readonly string[];
+  const peers: PeerSolver[] = [];
+  for (const name of modules) {
+    const module = (await import(/* @vite-ignore */ new URL(`peers/${name}.js`, base).href)) as {
+      openPeers: OpenPeers;
+    };
+    peers.push(...(await module.openPeers()));
+  }
+  return peers;
+}
+
 async function run(outbox: Outbox): Promise<void> {
   let engine: Engine | undefined;
   try {
@@ -34,6 +48,7 @@ async function run(outbox: Outbox): Promise<void> {
       sink: outbox,
       signal: abort.signal,
       host: navigator.userAgent,
+      openPeers,
       data: "hasData" in task && task.hasData ? httpFolder(new URL("data", base).href) : undefined,
     });
     await outbox.close({ type: "result", result });

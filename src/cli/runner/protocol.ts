@@ -36,17 +36,20 @@ interface WireTask {
 
 /** The bytes of a task that do not travel as JSON. */
 export function attachmentOf(task: Task): Uint8Array | undefined {
-  if (task.kind === "eigh") {
+  if (task.kind === "eigh" || task.kind === "svd") {
     const { buffer, byteOffset, byteLength } = task.matrices;
     return new Uint8Array(buffer, byteOffset, byteLength);
   }
-  return task.kind === "info" ? undefined : task.resume?.checkpoint;
+  return task.kind === "info" || task.kind === "bench" ? undefined : task.resume?.checkpoint;
 }
 
 export function encodeTask(task: Task): string {
   const hasAttachment = attachmentOf(task) !== undefined;
-  if (task.kind === "eigh") return JSON.stringify({ task: { ...task, matrices: [] }, hasAttachment });
-  if (task.kind === "info" || !task.resume) return JSON.stringify({ task, hasAttachment } satisfies WireTask);
+  if (task.kind === "eigh" || task.kind === "svd") {
+    return JSON.stringify({ task: { ...task, matrices: [] }, hasAttachment });
+  }
+  if (task.kind === "info" || task.kind === "bench" || !task.resume)
+    return JSON.stringify({ task, hasAttachment } satisfies WireTask);
   const { resume, ...rest } = task;
   return JSON.stringify({ task: rest, records: resume.records.map(encodeRecord), hasAttachment } satisfies WireTask);
 }
@@ -58,8 +61,10 @@ export async function decodeTask(
 ): Promise<Task> {
   const { task, records, hasAttachment } = json as WireTask;
   const bytes = hasAttachment ? await fetchAttachment() : undefined;
-  if (task.kind === "eigh") return { ...task, matrices: new Float32Array(bytes?.buffer ?? new ArrayBuffer(0)) };
-  if (task.kind === "info" || !records) return task;
+  if (task.kind === "eigh" || task.kind === "svd") {
+    return { ...task, matrices: new Float32Array(bytes?.buffer ?? new ArrayBuffer(0)) };
+  }
+  if (task.kind === "info" || task.kind === "bench" || !records) return task;
   return { ...task, resume: { records: records.map(decodeRecord), checkpoint: bytes } };
 }
 

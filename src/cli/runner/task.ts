@@ -4,10 +4,13 @@ import type { DataFolder } from "../../data/byteSource.ts";
 import { type AdapterDescription, adapterLine } from "../../device/adapter.ts";
 import type { Engine } from "../../device/engine.ts";
 import type { ResumeState, RunConfig, RunRequest, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
+import type { BenchDocument, BenchTask, OpenPeers } from "../bench/contract.ts";
 import { describePlan, type PlanDocument, runExperiment } from "../experiment.ts";
 import type { SelfCheck } from "../runtimes/runtime.ts";
 import { selfCheck } from "../selfCheck/selfCheck.ts";
-import { type EighDocument, type EighTask, executeEigh } from "./eighTask.ts";
+import { type EighTask, executeEigh } from "./eighTask.ts";
+import type { SolveDocument } from "./solveDocument.ts";
+import { executeSvd, type SvdDocument, type SvdTask } from "./svdTask.ts";
 
 /** Plain JSON. */
 export type Task =
@@ -20,13 +23,17 @@ export type Task =
       readonly resume?: ResumeState;
     }
   | EighTask
+  | SvdTask
+  | BenchTask
   | { readonly kind: "info" };
 
 /** Result of each kind of task; plain JSON. */
 export interface TaskResults {
   readonly train: RunResult;
   readonly plan: PlanDocument;
-  readonly eigh: EighDocument;
+  readonly eigh: SolveDocument;
+  readonly svd: SvdDocument;
+  readonly bench: BenchDocument;
   readonly info: { readonly adapter: AdapterDescription; readonly host: string; readonly selfCheck: SelfCheck };
 }
 
@@ -36,6 +43,8 @@ export interface TaskSurroundings {
   readonly data?: DataFolder | undefined;
   /** Name of the browser or of Dawn, for `info`. */
   readonly host: string;
+  /** The alternatives that a benchmark compares with, as modules beside the page. */
+  readonly openPeers?: OpenPeers | undefined;
 }
 
 /**
@@ -56,6 +65,15 @@ async function execute(engine: Engine, task: Task, surroundings: TaskSurrounding
     return { adapter: engine.adapter, host: surroundings.host, selfCheck: await selfCheck(engine) };
   }
   if (task.kind === "eigh") return executeEigh(engine, task, surroundings.sink);
+  if (task.kind === "svd") return executeSvd(engine, task, surroundings.sink);
+  if (task.kind === "bench") {
+    // Loaded for benchmarks alone.
+    const { executeBench } = await import("../bench/suites.ts");
+    const { signal, sink } = surroundings;
+    const progress = (text: string) => sink.phase(text);
+    const peers = task.peers ? await surroundings.openPeers?.() : [];
+    return executeBench(task, { engine, signal, progress, peers: peers ?? [] });
+  }
   const request: RunRequest = {
     config: task.config,
     save: task.save,

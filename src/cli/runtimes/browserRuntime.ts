@@ -34,7 +34,7 @@ export interface BrowserKind {
 const PAGE_START_MS = 60_000;
 
 export function createBrowserRuntime(options: BrowserRuntimeOptions, kind: BrowserKind): Runtime {
-  return taskRuntime(kind.name, async (task, sink, signal, dataPath) => {
+  return taskRuntime(kind.name, async (task, sink, signal, dataPath, peersRoot) => {
     const choice = kind.choose();
     if (!existsSync(join(options.pageRoot, "index.html"))) {
       throw new EngineError({
@@ -43,7 +43,16 @@ export function createBrowserRuntime(options: BrowserRuntimeOptions, kind: Brows
         fix: "Run `npm run build`.",
       });
     }
-    const result = await runInPage({ task, sink, signal, dataPath, choice, kind, pageRoot: options.pageRoot });
+    const result = await runInPage({
+      task,
+      sink,
+      signal,
+      dataPath,
+      peersRoot,
+      choice,
+      kind,
+      pageRoot: options.pageRoot,
+    });
     if (task.kind !== "info") return result;
     const info = result as TaskResults["info"];
     const name = kind.productName.exec(info.host)?.[0] ?? info.host;
@@ -56,6 +65,7 @@ interface PageRun {
   readonly sink: RunSink;
   readonly signal: AbortSignal;
   readonly dataPath: string | undefined;
+  readonly peersRoot: string | undefined;
   readonly choice: BrowserChoice;
   readonly kind: BrowserKind;
   readonly pageRoot: string;
@@ -79,6 +89,7 @@ async function runInPage(run: PageRun): Promise<unknown> {
     pageRoot: run.pageRoot,
     task: run.task,
     dataPath: run.dataPath,
+    peersRoot: run.peersRoot,
     onTaskFetched: () => clearTimeout(startTimer),
     onFile: (name, bytes) =>
       refuse(() => (name === CHECKPOINT_FILE ? run.sink.checkpoint(bytes) : run.sink.file(name, bytes))),

@@ -16,6 +16,8 @@ export interface JobServerOptions {
   readonly pageRoot: string;
   readonly task: Task;
   readonly dataPath?: string | undefined;
+  /** Folder of modules that a benchmark compares with. */
+  readonly peersRoot?: string | undefined;
   /** Called in order; the page waits for the promise, and a rejection refuses its request. */
   readonly onMessage: (message: Message) => Promise<void>;
   readonly onFile: (name: string, bytes: Uint8Array) => Promise<void>;
@@ -73,7 +75,10 @@ async function handle(
   response.setHeader("Cross-Origin-Resource-Policy", "same-origin");
   response.setHeader(
     "Content-Security-Policy",
-    "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:",
+    // Other libraries in a benchmark compile WebAssembly and start workers from their own text.
+    options.peersRoot === undefined
+      ? "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:"
+      : "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src blob:; connect-src 'self'; img-src data:",
   );
   response.setHeader("Referrer-Policy", "no-referrer");
   response.setHeader("X-Content-Type-Options", "nosniff");
@@ -101,6 +106,9 @@ async function handle(
   }
   if (route === "GET blank") return answer(response, 200, "<!doctype html><title>blank</title>", "text/html");
   if (route === "GET runner") return serveStatic(response, options.pageRoot, names as string[]);
+  if (route === "GET peers" && options.peersRoot !== undefined) {
+    return serveStatic(response, options.peersRoot, names as string[]);
+  }
   if (route === "GET data" && options.dataPath !== undefined && deeper.length === 0) {
     if (!name) {
       return answer(response, 200, JSON.stringify(await nodeFolder(options.dataPath).list()), "application/json");

@@ -1,8 +1,11 @@
 /** A runtime: where an experiment is executed. All run the same code on one Engine and deliver to the same sink. */
 import type { AdapterDescription } from "../../device/adapter.ts";
 import type { ResumeState, RunConfig, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
+import type { BenchDocument, BenchTask } from "../bench/contract.ts";
 import type { PlanDocument } from "../experiment.ts";
-import type { EighDocument, EighTask } from "../runner/eighTask.ts";
+import type { EighTask } from "../runner/eighTask.ts";
+import type { SolveDocument } from "../runner/solveDocument.ts";
+import type { SvdDocument, SvdTask } from "../runner/svdTask.ts";
 
 export const RUNTIME_NAMES = ["chrome", "firefox", "node"] as const;
 export type RuntimeName = (typeof RUNTIME_NAMES)[number];
@@ -37,15 +40,22 @@ export interface SelfCheck {
   readonly message: string;
 }
 
+/** Takes a file that a task delivers. */
+export type OnFile = (name: string, bytes: Uint8Array) => Promise<void>;
+
 /** Everything a call opens (engine, server, browser) is closed when it returns or throws. */
 export interface Runtime {
   readonly name: RuntimeName;
   train(job: Job, sink: RunSink, signal: AbortSignal): Promise<RunResult>;
   plan(job: Job, signal: AbortSignal): Promise<PlanDocument>;
-  eigh(
-    task: EighTask,
+  eigh(task: EighTask, signal: AbortSignal, onFile: OnFile): Promise<SolveDocument>;
+  svd(task: SvdTask, signal: AbortSignal, onFile: OnFile): Promise<SvdDocument>;
+  /** @param peersRoot folder of the bundled alternatives; browsers only */
+  bench(
+    task: BenchTask,
     signal: AbortSignal,
-    onFile: (name: string, bytes: Uint8Array) => Promise<void>,
-  ): Promise<EighDocument>;
+    onPhase: (text: string) => void,
+    peersRoot?: string,
+  ): Promise<BenchDocument>;
   info(signal: AbortSignal): Promise<RuntimeInfo>;
 }

@@ -9,6 +9,7 @@ export type ExecuteTask = (
   sink: RunSink,
   signal: AbortSignal,
   dataPath: string | undefined,
+  peersRoot?: string,
 ) => Promise<unknown>;
 
 export function taskRuntime(name: RuntimeName, execute: ExecuteTask): Runtime {
@@ -29,6 +30,13 @@ export function taskRuntime(name: RuntimeName, execute: ExecuteTask): Runtime {
     },
     async eigh(task, signal, onFile) {
       return (await execute(task, { ...silentSink, file: onFile }, signal, undefined)) as TaskResults["eigh"];
+    },
+    async bench(task, signal, onPhase, peersRoot) {
+      const sink = { ...silentSink, phase: onPhase };
+      return (await execute(task, sink, signal, undefined, peersRoot)) as TaskResults["bench"];
+    },
+    async svd(task, signal, onFile) {
+      return (await execute(task, { ...silentSink, file: onFile }, signal, undefined)) as TaskResults["svd"];
     },
     async info(signal) {
       return (await execute({ kind: "info" }, silentSink, signal, undefined)) as TaskResults["info"];

@@ -1,0 +1,120 @@
+/** The alternatives on the matrices of the suite `eigh`, in the same page. The slowest come last: they cannot be interrupted. */
+import { EngineError } from "../../errors.ts";
+import type { BenchContext, BenchRow, PeerSolver } from "./contract.ts";
+import {
+  type Problem,
+  problemOf,
+  promisedError,
+  relativeError,
+  rowName,
+  SCALES,
+  SIZES,
+  unmeasured,
+} from "./eighProblem.ts";
+import { timed } from "./timing.ts";
+
+/** A first run longer than this is not repeated, and a combination foreseen to take longer than `LIMIT_MS` is left out. */
+const LONG_MS = 3_000;
+const LIMIT_MS = 30_000;
+
+export async function measurePeers(context: BenchContext): Promise<BenchRow[]> {
+  const rows: BenchRow[] = [];
+  for (const peer of context.peers) {
+    // The order and time before, by scale (some stop early at small scales): a serial solver grows at least with the cube.
+    const last = new Map<number, { readonly n: number; readonly ms: number }>();
+    let failure: string | undefined;
+    for (const n of SIZES) {
+      for (const scale of SCALES) {
+        context.signal.throwIfAborted();
+        const before = last.get(scale) ?? last.get(1);
+        const foreseenMs = before ? before.ms * (n / before.n) ** 3 : 0;
+        const problem = { n, scale };
+        if (failure !== undefined) rows.push(leftOut(peer, problem, `not run: ${failure}`));
+        else if (foreseenMs > LIMIT_MS || (foreseenMs > LONG_MS && scale !== 1)) {
+          rows.push(leftOut(peer, problem, `not run: foreseen to take ${Math.round(foreseenMs / 1000)} s`));
+        } else {
+          context.progress(`${peer.engine} ${rowName(n, scale)}`);
+          const row = await measurePeer(context, peer, problemOf(n, scale), foreseenMs > LONG_MS);
+          rows.push(row);
+          if (row.medianMs === null) failure = row.note ?? "failed";
+          else last.set(scale, { n, ms: row.medianMs });
+        }
+      }
+    }
+  }
+  return rows;
+}
+
+type Named = Pick<Problem, "n" | "scale">;
+
+function leftOut({ engine }: PeerSolver, { n, scale }: Named, note: string): BenchRow {
+  return { ...unmeasured(rowName(n, scale), engine, note), n, batch: 1, scale };
+}
+
+async function measurePeer(
+  context: BenchContext,
+  peer: PeerSolver,
+  problem: Problem,
+  isOnce: boolean,
+): Promise<BenchRow> {
+  const { n, scale, a, exact } = problem;
+  const { engine } = context;
+  const [input] = peer.readsBack ? await matrixOnGpu(context, a) : [];
+  try {
+    const prepared = await peer.prepareEigenvalues(a, n);
+    const solve = async () => prepared.run(input && new Float32Array(await engine.readBuffer(input, 0, a.byteLength)));
+    try {
+      const started = performance.now();
+      const values = await withLimit(solve(), 3 * LIMIT_MS);
+      const firstMs = performance.now() - started;
+      const error = relativeError(values, exact);
+      // What takes this long is not measured twice; its compilation is then in the time, a small part of it.
+      const once = { medianMs: firstMs, fastestMs: firstMs, runs: 1 };
+      const isSlow = isOnce || firstMs > LONG_MS;
+      const timing = isSlow ? once : await timed(solve, { runs: scale === 1 ? 5 : 3, warmUps: 1 });
+      return {
+        suite: "eigh",
+        name: rowName(n, scale),
+        engine: peer.engine,
+        n,
+        batch: 1,
+        scale,
+        ...timing,
+        verified: error <= promisedError(n),
+        error,
+        ...(isSlow ? { note: "one run, compilation included" } : {}),
+      };
+    } finally {
+      prepared.release();
+    }
+  } catch (error) {
+    // A peer's failure is a result; that of our own engine is not.
+    engine.assertUsable();
+    return leftOut(peer, problem, `failed: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    if (input) engine.destroyBuffers([input]);
+  }
+}
+
+/** The matrix where a training step would have it. */
+async function matrixOnGpu({ engine }: BenchContext, a: Float32Array): Promise<GPUBuffer[]> {
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+  const buffer = await engine.createBuffer({ label: "bench matrix", sizeBytes: a.byteLength, usage });
+  engine.write(buffer, 0, a as Float32Array<ArrayBuffer>);
+  return [buffer];
+}
+
+async function withLimit<T>(work: Promise<T>, limitMs: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const message = `more than ${limitMs / 1000} s`;
+      reject(new EngineError({ code: "BENCH-LIMIT", message, fix: "Measure smaller matrices." }));
+    }, limitMs);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,179 @@
+/** The suite `eigh`: eigenvalues of symmetric matrices and the spectrum of an embedding matrix, beside the alternatives in the page. */
+
+import { geometricValues, withSingularValues } from "../../../test/oracle/rectangularFamilies.ts";
+import { svd } from "../../../test/oracle/svd.ts";
+import { symmetricFamily } from "../../../test/oracle/symmetricFamilies.ts";
+import { referenceEigenvalues } from "../../../test/oracle/tridiagonalEigen.ts";
+import { isEngineError } from "../../errors.ts";
+import type { BenchContext, BenchRow, SuiteResult } from "./contract.ts";
+import { measurePeers } from "./eighPeers.ts";
+import {
+  BATCH,
+  OURS,
+  type Problem,
+  problemOf,
+  promisedError,
+  relativeError,
+  rowName,
+  SCALES,
+  SIZES,
+  SPECTRUM,
+  spectrumName,
+  unmeasured,
+} from "./eighProblem.ts";
+import { eighTargets } from "./eighTargets.ts";
+import { prepareSolver, type SolverRun } from "./solverRun.ts";
+import { type Timing, timed } from "./timing.ts";
+
+/** Timed once: its run takes long, and it is there for the exponent. */
+const LARGEST = 1024;
+const SKIPPED_ORDER = 256;
+/** A run this long is timed once at scales other than 1, where the error is what is asked. */
+const LONG_MS = 1500;
+
+export async function eighSuite(context: BenchContext): Promise<SuiteResult> {
+  const rows: BenchRow[] = [];
+  const { engine, progress, signal, peers } = context;
+  // What fails is a row that says so and fails the command; the rest is still measured.
+  const add = async (name: string, measure: () => Promise<BenchRow | readonly BenchRow[]>): Promise<void> => {
+    signal.throwIfAborted();
+    progress(`${OURS}: ${name}`);
+    try {
+      rows.push(...[await measure()].flat());
+    } catch (error) {
+      if (!isEngineError(error)) throw error;
+      engine.assertUsable();
+      rows.push(unmeasured(name, OURS, `failed: ${error.code} ${error.message}`));
+    }
+  };
+  for (const n of SIZES) {
+    for (const scale of SCALES) await add(rowName(n, scale), () => measureOrder(context, problemOf(n, scale)));
+  }
+  await add(rowName(LARGEST, 1), () => measureOrder(context, problemOf(LARGEST, 1)));
+  await add(`batch=${BATCH.batch} n=${BATCH.n}`, () => measureBatch(context));
+  await add(spectrumName(), () => measureSpectrum(context));
+  await add("one skipped dispatch", () => measureSkipped(context));
+  if (peers.length > 0) rows.push(...(await measurePeers(context)));
+  return { rows, targets: eighTargets(rows, engine.adapter.isSoftware) };
+}
+
+/** Counts of one run, from the engine's own counters. */
+async function counts(context: BenchContext, solver: SolverRun) {
+  const before = { submits: context.engine.calls.submits, objects: context.engine.objectsCreated };
+  await solver.run();
+  return {
+    dispatches: solver.dispatches,
+    submits: context.engine.calls.submits - before.submits,
+    objectsCreated: context.engine.objectsCreated - before.objects,
+  };
+}
+
+async function measureOrder(context: BenchContext, { n, scale, a, exact }: Problem): Promise<BenchRow> {
+  using solver = await prepareSolver(context.engine, { n }, a);
+  const started = performance.now();
+  const { values, sweeps, flags } = await solver.solve();
+  const firstMs = performance.now() - started;
+  const error = relativeError(values, exact);
+  const isOnce = n === LARGEST || (firstMs > LONG_MS && scale !== 1);
+  const timing = await timed(() => solver.run(), isOnce ? { runs: 1, budgetMs: 0, warmUps: 0 } : { runs: 5 });
+  const name = rowName(n, scale);
+  const verified = flags === 0 && error <= promisedError(n);
+  const counted = n === LARGEST ? { dispatches: solver.dispatches } : await counts(context, solver);
+  return { suite: "eigh", name, engine: OURS, n, batch: 1, scale, ...timing, verified, error, sweeps, ...counted };
+}
+
+/** A batch in one submit, against its matrices one after another: each waited for, and all in one submit. */
+async function measureBatch(context: BenchContext): Promise<BenchRow[]> {
+  const { engine } = context;
+  const { n, batch } = BATCH;
+  const matrices = new Float32Array(batch * n * n);
+  const exact: Float64Array[] = [];
+  for (let g = 0; g < batch; g++) {
+    const a = symmetricFamily("random", n, g);
+    matrices.set(a, g * n * n);
+    exact.push(referenceEigenvalues(a, n));
+  }
+  const errorOf = (values: Float32Array, g: number, at: number) =>
+    relativeError(values.subarray(at * n, (at + 1) * n), exact[g] ?? []);
+  const row = (name: string, timing: Timing, error: number, more: object): BenchRow => {
+    const verified = error <= promisedError(n);
+    return { suite: "eigh", name, engine: OURS, n, batch, scale: 1, ...timing, verified, error, ...more };
+  };
+  using together = await prepareSolver(engine, { n, batch }, matrices);
+  const solved = await together.solve();
+  const error = Math.max(...exact.map((_, g) => errorOf(solved.values, g, g)));
+  const rows = [
+    row(`batch=${batch} n=${n}`, await timed(() => together.run(), { runs: 5 }), error, {
+      sweeps: solved.sweeps,
+      ...(await counts(context, together)),
+    }),
+  ];
+  const single: SolverRun[] = [];
+  try {
+    for (let g = 0; g < batch; g++) {
+      single.push(await prepareSolver(engine, { n }, matrices.slice(g * n * n, (g + 1) * n * n)));
+    }
+    const oneByOne = async () => {
+      const errors: number[] = [];
+      for (const [g, solver] of single.entries()) errors.push(errorOf(await solver.run(), g, 0));
+      return Math.max(...errors);
+    };
+    const singleError = await oneByOne();
+    const timing = await timed(oneByOne, { runs: 5 });
+    rows.push(row(`${batch} × n=${n}, one at a time`, timing, singleError, { dispatches: batch, submits: batch }));
+  } finally {
+    for (const solver of single) solver[Symbol.dispose]();
+  }
+  return rows;
+}
+
+/** Singular values of an embedding matrix whose spectrum falls by seven decades. */
+async function measureSpectrum(context: BenchContext): Promise<BenchRow> {
+  const { rows, columns } = SPECTRUM;
+  const z = withSingularValues(geometricValues(columns, 1e-7), rows, 1);
+  using solver = await prepareSolver(context.engine, { rows, columns }, z);
+  const { values, sweeps, flags } = await solver.solve();
+  const error = relativeError(values, svd(z, rows, columns).values);
+  const timing = await timed(() => solver.run(), { runs: 7 });
+  return {
+    suite: "eigh",
+    name: spectrumName(),
+    engine: OURS,
+    ...timing,
+    verified: flags === 0 && error <= promisedError(columns),
+    error,
+    sweeps,
+    ...(await counts(context, solver)),
+  };
+}
+
+/**
+ * The identity is finished after its first sweep: whatever the second half of its list takes is the cost of dispatches that find nothing
+ * to do (the last ones, which write the result, are counted in).
+ */
+async function measureSkipped(context: BenchContext): Promise<BenchRow> {
+  const n = SKIPPED_ORDER;
+  const identity = symmetricFamily("identity", n);
+  using whole = await prepareSolver(context.engine, { n }, identity);
+  using half = await prepareSolver(context.engine, { n }, identity, (calls) =>
+    calls.slice(0, Math.ceil(calls.length / 2)),
+  );
+  const { values, sweeps, flags } = await whole.solve();
+  const error = relativeError(values, new Float64Array(n).fill(1));
+  const [full, first] = [await timed(() => whole.run(), { runs: 7 }), await timed(() => half.run(), { runs: 7 })];
+  const skipped = whole.dispatches - half.dispatches;
+  const perDispatch = (a: number, b: number) => (skipped > 0 ? (a - b) / skipped : null);
+  return {
+    suite: "eigh",
+    name: "one skipped dispatch",
+    engine: OURS,
+    n,
+    medianMs: perDispatch(full.medianMs, first.medianMs),
+    fastestMs: perDispatch(full.fastestMs, first.fastestMs),
+    runs: full.runs,
+    verified: flags === 0 && error === 0,
+    error,
+    sweeps,
+    dispatches: skipped,
+  };
+}

@@ -1,0 +1,207 @@
+/** Dispatches of the three products of a convolution in a given variant: parameters and knobs of the kernels of shaders/conv. */
+import type { KernelCall, Operand } from "../kernels/call.ts";
+import { ceilDiv } from "../kernels/grid.ts";
+import {
+  conv2dDataGradRegister,
+  conv2dDataGradWorkgroup,
+  conv2dRegister,
+  conv2dSplitSum,
+  conv2dWeightGradRegister,
+  conv2dWeightGradWorkgroup,
+  conv2dWorkgroup,
+} from "../kernels/library.ts";
+import type { ConvGeometry } from "./convGeometry.ts";
+
+/** Tile of an invocation in registers, or of a workgroup in its memory. */
+export type ConvVariant =
+  | {
+      readonly family: "register";
+      /** Neighbours in a row; a multiple of the stride for the data gradient, of 4 for the weight gradient. */
+      readonly pixels: number;
+      /** Groups of four channels. */
+      readonly quads: number;
+      /** Invocations per workgroup. */
+      readonly workgroup: number;
+    }
+  | {
+      readonly family: "workgroup";
+      /** Pixels per invocation, 4 or 8. */
+      readonly rows: number;
+    };
+
+/** What follows the sum, in this order; the operands follow x and the filter in this order. */
+export interface ConvEpilogue {
+  readonly hasScale: boolean;
+  readonly hasBias: boolean;
+  readonly hasAddend: boolean;
+  readonly relu: boolean;
+}
+
+const UNUSED: Operand = { kind: "unused" };
+const OUTPUT: Operand = { kind: "output", index: 0 };
+
+function input(index: number): Operand {
+  return { kind: "input", index };
+}
+
+/** Column of the input, from a tile's first one, that entry `at` of the tile's loaded columns is: a stride wider than the kernel skips. */
+function loadedColumn(at: number, step: number, stride: number): number {
+  return Math.floor(at / step) * stride + (at % step);
+}
+
+/** Knobs that tell which of a tile's loaded input columns can lie outside, so that only those are tested. */
+function tileColumns({ input: [, width], output, kernel, stride, padding }: ConvGeometry, pixels: number) {
+  const [step, kernelWidth, border] = [Math.min(stride[1], kernel[1]), kernel[1], padding[1]];
+  const columns = Array.from({ length: (pixels - 1) * step + kernelWidth }, (_, at) =>
+    loadedColumn(at, step, stride[1]),
+  );
+  const lastTile = Math.floor((output[1] - 1) / pixels) * pixels * stride[1];
+  return {
+    STEP: step,
+    STRIDE_W: stride[1],
+    KERNEL_W: kernelWidth,
+    EDGE_LEFT: columns.filter((column) => column < border).length,
+    EDGE_RIGHT: columns.filter((column) => lastTile + column >= width + border).length,
+  };
+}
+
+function extents({ batch, input: [in_h, in_w], output: [out_h, out_w] }: ConvGeometry) {
+  return { batch, in_h, in_w, out_h, out_w };
+}
+
+/** Operands x, filter, then those of the epilogue. */
+export function forwardCalls(geometry: ConvGeometry, variant: ConvVariant, epilogue: ConvEpilogue): KernelCall[] {
+  const { kernel, stride, padding, inChannels, outChannels } = geometry;
+  const { hasScale, hasBias, hasAddend, relu } = epilogue;
+  const [biasIndex, addendIndex] = [2 + Number(hasScale), 2 + Number(hasScale) + Number(hasBias)];
+  const bindings = {
+    x: input(0),
+    filter_taps: input(1),
+    scale: hasScale ? input(2) : UNUSED,
+    bias: hasBias ? input(biasIndex) : UNUSED,
+    addend: hasAddend ? input(addendIndex) : UNUSED,
+    y: OUTPUT,
+  };
+  const knobs = { HAS_SCALE: hasScale, HAS_BIAS: hasBias, HAS_ADDEND: hasAddend, RELU: relu };
+  const params = {
+    ...extents(geometry),
+    kernel_h: kernel[0],
+    stride_h: stride[0],
+    pad_h: padding[0],
+    pad_w: padding[1],
+  };
+  if (variant.family === "workgroup") {
+    return [
+      {
+        kernel: conv2dWorkgroup,
+        knobs: { ...knobs, ROWS: variant.rows, CI: inChannels, KERNEL_W: kernel[1] },
+        params: { ...params, stride_w: stride[1], co: outChannels },
+        bindings,
+      },
+    ];
+  }
+  const { pixels, quads, workgroup } = variant;
+  return [
+    {
+      kernel: conv2dRegister,
+      knobs: { ...knobs, ...tileColumns(geometry, pixels), PIXELS: pixels, QUADS: quads, WG: workgroup },
+      params: { ...params, ci_quads: inChannels / 4, co_quads: outChannels / 4 },
+      bindings,
+    },
+  ];
+}
+
+/** Operands dy, filter; the output is dx. */
+export function dataGradCalls(geometry: ConvGeometry, variant: ConvVariant): KernelCall[] {
+  const { input: inputSize, output, kernel, stride, padding, inChannels, outChannels } = geometry;
+  const bindings = { d_y: input(0), filter_taps: input(1), d_x: OUTPUT };
+  const params = { ...extents(geometry), kernel_h: kernel[0], pad_h: padding[0] };
+  if (variant.family === "workgroup") {
+    return [
+      {
+        kernel: conv2dDataGradWorkgroup,
+        knobs: { ROWS: variant.rows, CO: outChannels, STRIDE_H: stride[0], STRIDE_W: stride[1] },
+        params: { ...params, kernel_w: kernel[1], pad_w: padding[1], ci: inChannels },
+        bindings,
+      },
+    ];
+  }
+  const { pixels, quads, workgroup } = variant;
+  // Columns of dy that a tile meets, as the constants of the shader.
+  const shift = padding[1] + stride[1] * kernel[1];
+  const first = Math.floor((shift - kernel[1] + stride[1]) / stride[1]);
+  const columns = Math.floor((pixels - 1 + shift) / stride[1]) - first + 1;
+  const lastTile = (Math.floor((inputSize[1] - 1) / pixels) * pixels) / stride[1];
+  const clamp = (count: number): number => Math.min(columns, Math.max(0, count));
+  return [
+    {
+      kernel: conv2dDataGradRegister,
+      knobs: {
+        PIXELS: pixels,
+        QUADS: quads,
+        WG: workgroup,
+        KERNEL_W: kernel[1],
+        STRIDE_W: stride[1],
+        PAD_W: padding[1],
+        EDGE_LEFT: clamp(kernel[1] - first),
+        EDGE_RIGHT: clamp(columns - (output[1] + kernel[1] - first - lastTile)),
+      },
+      params: { ...params, stride_h: stride[0], ci_quads: inChannels / 4, co_quads: outChannels / 4 },
+      bindings,
+    },
+  ];
+}
+
+/**
+ * Operands x, dy; the output is the cotangent of the filter.
+ *
+ * @param splits parts of the sum over pixels that run side by side; their partial sums are added by a second dispatch
+ */
+export function weightGradCalls(geometry: ConvGeometry, variant: ConvVariant, splits: number): KernelCall[] {
+  const { batch, output, kernel, stride, padding, inChannels, outChannels } = geometry;
+  const splitRows = ceilDiv(batch * output[0], splits);
+  // Whole rows go to a split, so that the last ones may be left without any.
+  const used = ceilDiv(batch * output[0], splitRows);
+  const elements = kernel[0] * kernel[1] * inChannels * outChannels;
+  const partial: Operand = used === 1 ? OUTPUT : { kind: "scratch", name: "partial", elements: used * elements };
+  const bindings = { x: input(0), d_y: input(1), d_filter: partial };
+  const params = {
+    ...extents(geometry),
+    kernel_h: kernel[0],
+    stride_h: stride[0],
+    pad_h: padding[0],
+    pad_w: padding[1],
+    splits: used,
+    split_rows: splitRows,
+  };
+  const calls: KernelCall[] = [
+    variant.family === "workgroup"
+      ? {
+          kernel: conv2dWeightGradWorkgroup,
+          knobs: { KERNEL_W: kernel[1] },
+          params: { ...params, stride_w: stride[1], ci: inChannels, co: outChannels },
+          bindings,
+        }
+      : {
+          kernel: conv2dWeightGradRegister,
+          knobs: {
+            ...tileColumns(geometry, variant.pixels),
+            PIXELS: variant.pixels,
+            QUADS: variant.quads,
+            WG: variant.workgroup,
+            RAGGED: output[1] % variant.pixels !== 0,
+          },
+          params: { ...params, ci_quads: inChannels / 4, co_quads: outChannels / 4 },
+          bindings,
+        },
+  ];
+  if (used > 1) {
+    calls.push({
+      kernel: conv2dSplitSum,
+      knobs: { WG: variant.family === "register" ? Math.min(64, variant.workgroup) : 64 },
+      params: { quads: elements / 4, splits: used },
+      bindings: { partial, y: OUTPUT },
+    });
+  }
+  return calls;
+}
