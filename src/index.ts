@@ -1,5 +1,6 @@
 /** Public surface of `eigenstep`: engine, graphs, differentiation, plans, training. Re-exports only. */
 export { type CommandList, CompiledPlan } from "./autodiff/compiledPlan.ts";
+export { type ConvOptions, conv2d } from "./autodiff/conv.ts";
 export {
   add,
   affine,

@@ -36,39 +36,62 @@ export async function nextFrame(engine: Engine, frame: Frame, n: number): Promis
   const { entries, sweep } = frame;
   const { isSoftware } = engine.adapter;
   const matmulFamily = isSoftware ? "register" : "workgroup";
-  const call = eighCalls({ n, batch: 1, vectors: false }, { isSoftware, matmulFamily }).find(isSolver);
+  const call = eighCalls({ n, batch: 1, vectors: true }, { isSoftware, matmulFamily }).find(isSolver);
   if (!call) throw new Error(`order ${n} is not solved by one kernel`);
   const buffers = Object.fromEntries(
     Object.entries(call.bindings).map(([name, operand]) => [name, name === "a" ? entries : space(operand, n)]),
   );
   const { kernel, params } = call;
   const knobs = { ...call.knobs, MAX_SWEEPS: 1 };
-  const { work, status } = await runKernel(engine, kernel, { buffers, params, knobs, read: ["work", "status"] });
-  const [sweeps = 0, flags = 0] = new Uint32Array(status?.buffer ?? new ArrayBuffer(0));
+  const read = ["work", "basis", "values", "vectors", "status"];
+  const results = (await runKernel(engine, kernel, { buffers, params, knobs, read })) as Record<string, Float32Array>;
+  const { work = NONE, basis = NONE, values = NONE, vectors = NONE, status = NONE } = results;
+  const [sweeps = 0, flags = 0] = new Uint32Array(status.buffer);
   // A zero matrix is done before it begins: no sweep, and nothing in `work`.
   if (sweeps === 0) return { ...frame, sweep: sweep + 1, isConverged: true };
   const grow = scaleOf(entries, n);
   // The kernel keeps a lower triangle, whose rows may be padded.
-  const scaled = work as Float32Array;
-  const stride = Math.round(Math.sqrt(scaled.length));
+  const stride = Math.round(Math.sqrt(work.length));
   const next = new Float32Array(n * n);
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      const value = (scaled[i * stride + j] ?? 0) * grow;
+    for (let j = 0; j < i; j++) {
+      const value = (work[i * stride + j] ?? 0) * grow;
       next[i * n + j] = value;
       next[j * n + i] = value;
     }
   }
+  // The diagonal, kept apart from the triangle, comes out sorted; the vectors, in both orders, tell whose each number is.
+  const position = positions(basis, vectors, n);
+  for (let rank = 0; rank < n; rank++) {
+    const i = position[rank] ?? rank;
+    next[i * n + i] = values[rank] ?? 0;
+  }
   return { sweep: sweep + 1, entries: next, offNorm: offNorm(next, n), isConverged: (flags & 2) === 0 };
 }
+
+const NONE = new Float32Array(0);
 
 function isSolver({ kernel }: KernelCall): boolean {
   return "MAX_SWEEPS" in kernel.shader.knobs;
 }
 
-/** Room for what the kernel writes: n values, four status words, scratch as it asks. */
+/** Room for what the kernel writes: values, status words, vectors; scratch as it asks. */
 function space(operand: Operand, n: number): Float32Array {
-  return new Float32Array(operand.kind === "scratch" ? Math.max(4, operand.elements) : Math.max(4, n));
+  if (operand.kind === "scratch") return new Float32Array(operand.elements);
+  return new Float32Array(operand.kind === "output" ? ([n, 4, n * n][operand.index] ?? 4) : 4);
+}
+
+/** For each column of `vectors` the row of `basis` (rows padded to fours) that has the same bits. */
+function positions(basis: Float32Array, vectors: Float32Array, n: number): number[] {
+  const stride = basis.length / n;
+  const isSame = (row: number, rank: number): boolean => {
+    for (let i = 0; i < n; i++) if (basis[row * stride + i] !== vectors[i * n + rank]) return false;
+    return true;
+  };
+  return Array.from({ length: n }, (_, rank) => {
+    for (let row = 0; row < n; row++) if (isSame(row, rank)) return row;
+    throw new Error(`vector ${rank} is not in the basis`);
+  });
 }
 
 /** The whole solve in one go, as an application gets it, and how good it is. */

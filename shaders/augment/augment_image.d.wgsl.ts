@@ -30,12 +30,13 @@ declare const shader: ShaderModule<
   },
   {
     readonly WG: { readonly type: "u32"; readonly default: 64 };
-    readonly CUBIC: { readonly type: "bool"; readonly default: false };
+    readonly TAPS: { readonly type: "u32"; readonly default: 2 };
     readonly SAMPLES: { readonly type: "u32"; readonly default: 1 };
     readonly INTEGER: { readonly type: "bool"; readonly default: true };
     readonly JITTER: { readonly type: "bool"; readonly default: true };
     readonly HUE: { readonly type: "bool"; readonly default: true };
     readonly FINISH: { readonly type: "bool"; readonly default: true };
+    readonly PACKED: { readonly type: "bool"; readonly default: false };
   }
 >;
 export default shader;

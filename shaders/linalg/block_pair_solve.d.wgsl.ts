@@ -13,6 +13,7 @@ declare const shader: ShaderModule<
     readonly n: { readonly offset: 4; readonly type: "u32" };
     readonly blocks: { readonly offset: 8; readonly type: "u32" };
     readonly round: { readonly offset: 12; readonly type: "u32" };
+    readonly groups: { readonly offset: 16; readonly type: "u32" };
   },
   {
     readonly WG: { readonly type: "u32"; readonly default: 64 };

@@ -51,6 +51,10 @@ fn block_rows_rotate(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
     let terms = select(0u, 32u, quad0 < row_quads);
     let p_base = pair * 256u + row0 / 4u;
     var sum: array<vec4<f32>, ROWS * QUADS>;
+    // SwiftShader clears what a loop's body declares in the first turn only.
+    for (var at = 0u; at < ROWS * QUADS; at++) { //#unroll
+      sum[at] = vec4<f32>();
+    }
     for (var k = 0u; k < terms; k++) {
       let at = base + (k + select(start_q, start_p, k < 16u)) * row_quads + quad0;
       var x: array<vec4<f32>, QUADS>;

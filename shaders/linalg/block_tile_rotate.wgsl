@@ -66,6 +66,10 @@ fn block_tile_rotate(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
     let own_rows = select(middle, top, row0 < 16u) + row0 * row_quads;
     let own = own_rows + quad0 + select(right, left, quad0 < 4u);
     var sum: array<vec4<f32>, ROWS * QUADS>;
+    // SwiftShader clears what a loop's body declares in the first turn only.
+    for (var at = 0u; at < ROWS * QUADS; at++) { //#unroll
+      sum[at] = vec4<f32>();
+    }
     let p_rows = pair_i * 256u + row0 / 4u;
     let row_terms = select(0u, 32u, turns_rows);
     for (var k = 0u; k < row_terms; k++) {

@@ -19,7 +19,7 @@ declare const shader: ShaderModule<
     readonly N_MAX: { readonly type: "u32"; readonly default: 64 };
     readonly VECTORS: { readonly type: "bool"; readonly default: false };
     readonly ASCENDING: { readonly type: "bool"; readonly default: false };
-    readonly MAX_SWEEPS: { readonly type: "u32"; readonly default: 20 };
+    readonly MAX_SWEEPS: { readonly type: "u32"; readonly default: 30 };
   }
 >;
 export default shader;

@@ -1,7 +1,8 @@
 // jacobi_eigh — eigenvalues (and with VECTORS eigenvectors) of a batch of real symmetric matrices by two-sided cyclic Jacobi.
 //
 //   A = V diag(λ) Vᵀ, λ sorted. Round-robin (tournament) ordering: ⌈n/2⌉ disjoint rotations per round, all rounds of a sweep visit
-//   every pair once. Rotations in Rutishauser's form, x ← x − s(y + τx), y ← y + s(x − τy), τ = s/(1 + c).
+//   every pair once. Rotations in Rutishauser's form, x ← x − s(y + τx), y ← y + s(x − τy), τ = s/(1 + c). The diagonal is kept as
+//   its values at the start of the sweep and what the sweep's rotations added, so that their roundings do not pile up.
 //
 // Layout    a f32[batch, n, n] row-major, lower triangle read · values f32[batch, n] · vectors f32[batch, n, n], column j for λ_j
 //           work f32[batch, m, m] scratch, m = n + n mod 2 · basis f32[batch, n, 4⌈n/4⌉] scratch (used with VECTORS)
@@ -22,7 +23,7 @@ override STRIPES: u32 = 1u;
 override N_MAX: u32 = 64u;
 const VECTORS: bool = false; //#knob
 const ASCENDING: bool = false; //#knob
-override MAX_SWEEPS: u32 = 20u;
+override MAX_SWEEPS: u32 = 30u;
 // A rotation is skipped when |a_pq| ≤ 2⁻²⁵·√|a_pp·a_qq|: it would move no diagonal entry by more than half a unit in the last place.
 const SKIP: f32 = 2.9802322e-8;
 // Entries below this, relative to the largest, are zero for us: their products would be flushed as denormals.
@@ -40,6 +41,8 @@ struct Params { batch: u32, n: u32 }
 var<workgroup> pair_pq: array<u32, (N_MAX + 1u) / 2u>;
 var<workgroup> sine: array<f32, (N_MAX + 1u) / 2u>;
 var<workgroup> tau: array<f32, (N_MAX + 1u) / 2u>;
+var<workgroup> diagonal: array<f32, N_MAX + 1u>;
+var<workgroup> shift: array<f32, N_MAX + 1u>;
 var<workgroup> row_squares: array<vec2<f32>, N_MAX>;
 var<workgroup> lane_max: array<u32, WG>;
 var<workgroup> lane_count: array<u32, WG>;
@@ -101,6 +104,10 @@ fn jacobi_eigh(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
         scaled = a[a_base + row * n + column] * shrink;
       }
       work[base + row * players + column] = scaled;
+      if (row == column) {
+        diagonal[row] = scaled;
+        shift[row] = 0.0;
+      }
     }
     if (VECTORS) {
       if (row < n) {
@@ -111,6 +118,7 @@ fn jacobi_eigh(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
       }
     }
   }
+  workgroupBarrier();
   storageBarrier();
 
   let pairs = players / 2u;
@@ -129,17 +137,15 @@ fn jacobi_eigh(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
         let second = player(players - 1u - slot, round, players);
         let p = min(first, second);
         let q = max(first, second);
-        let at_p = base + p * players + p;
-        let at_q = base + q * players + q;
         let at_pq = base + q * players + p;
-        let a_pp = work[at_p];
-        let a_qq = work[at_q];
         let a_pq = work[at_pq];
         var s = 0.0;
         var ratio = 0.0;
-        if (abs(a_pq) > max(SKIP * sqrt(abs(a_pp)) * sqrt(abs(a_qq)), NEGLIGIBLE)) {
+        let root_pp = sqrt(abs(diagonal[p] + shift[p]));
+        let root_qq = sqrt(abs(diagonal[q] + shift[q]));
+        if (abs(a_pq) > max(SKIP * root_pp * root_qq, NEGLIGIBLE)) {
           rotations++;
-          let theta = (a_qq - a_pp) / (2.0 * a_pq);
+          let theta = ((diagonal[q] - diagonal[p]) + (shift[q] - shift[p])) / (2.0 * a_pq);
           var t = 0.0;
           // Beyond 1e9 the square of theta swamps the one under the root, and would overflow beyond 1e19.
           if (abs(theta) > 1e9) {
@@ -151,8 +157,8 @@ fn jacobi_eigh(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
           s = t * c;
           ratio = s / (1.0 + c);
           // Nobody else touches these three.
-          work[at_p] = a_pp - t * a_pq;
-          work[at_q] = a_qq + t * a_pq;
+          shift[p] -= t * a_pq;
+          shift[q] += t * a_pq;
           work[at_pq] = 0.0;
         }
         pair_pq[slot] = p | (q << 16u);
@@ -216,6 +222,10 @@ fn jacobi_eigh(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     }
     sweep++;
     lane_count[lane] = rotations;
+    for (var at = lane; at < n; at += WG) {
+      diagonal[at] += shift[at];
+      shift[at] = 0.0;
+    }
     workgroupBarrier();
     if (lane == 0u) {
       var total = 0u;
@@ -230,10 +240,10 @@ fn jacobi_eigh(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
   }
   for (var at = lane; at < n; at += WG) {
     // Rank of each eigenvalue in descending order; ties keep their order.
-    let value = work[base + at * players + at];
+    let value = diagonal[at];
     var rank = 0u;
     for (var other = 0u; other < n; other++) {
-      let rival = work[base + other * players + other];
+      let rival = diagonal[other];
       rank += select(0u, 1u, rival > value || (rival == value && other < at));
     }
     if (ASCENDING) {

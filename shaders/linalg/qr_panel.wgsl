@@ -2,8 +2,8 @@
 //
 //   work[first …, first … first + 15] = (I - Y T Yᵀ) [R; 0]. Y replaces the columns (unit diagonal, zeros above it), R's rows go to x.
 //
-// Layout    work f32[batch, rows, 4·quads] in place · t f32[batch, panels, 16, 16], column k of T at [k] · x f32[batch, x_count, 4·x_quads]:
-//           rows first … first + 15 below `count`: zeros up to the diagonal, R up to the panel's last column, zeros
+// Layout    work f32[batch, rows, 4·quads] in place · t f32[batch, panels, 16, 16], column k of T at [k]
+//           x f32[batch, x_count, 4·x_quads]: rows first … first + 15 below `count`: zeros up to the diagonal, R up to the panel's last column, zeros
 // Dispatch  (batch, 1, 1); one workgroup per matrix
 // Knobs     WG workgroup size, GROUPS lanes side by side over the four strips (4), STRIPES = WG / GROUPS lanes sharing a strip's rows
 // Error     column-wise backward stable: Higham 2002, theorem 19.4; measured in test/kernels/qr.test.ts

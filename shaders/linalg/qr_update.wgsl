@@ -2,8 +2,8 @@
 //
 // Layout    partial f32[batch, splits, 16, 4·target_quads] of qr_project · t f32[batch, panels, 16, 16] of qr_panel
 //           work f32[batch, rows, 4·quads], Y in columns first … first + 15; without APPLY A is what lies right of them
-//           factor f32[batch, target_rows, columns] A in place (with APPLY) · x f32[batch, x_count, 4·x_quads] gets rows first … first + 15 of
-//           A (without APPLY): they are rows of R now
+//           factor f32[batch, target_rows, columns] A in place (with APPLY) · x f32[batch, x_count, 4·x_quads]
+//           gets rows first … first + 15 of A (without APPLY): they are rows of R now
 // Dispatch  (⌈target_quads/WG⌉, splits, batch); an invocation four columns of A and split_rows rows, from row `first` on
 // Knobs     WG workgroup size, APPLY (A is a factor, reflections in the other order)
 // Error     γ_(rows + 48)·Σ abs terms, column by column

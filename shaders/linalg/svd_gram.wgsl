@@ -3,7 +3,7 @@
 //   gram[a, b] = x_a·x_b; the largest cosine |x_a·x_b|/(‖x_a‖‖x_b‖) of a sweep is kept for each pair of slots.
 //
 // Layout    state u32[batch, 4] word 2: 1 when the matrix is finished, then nothing is touched · x f32[batch, 16·blocks, 4·quads]
-//           gram f32[batch, pairs, 32, 32], lower triangle written, pairs = blocks/2 · cosines u32[batch, pairs] bits, set in round 0
+//           gram f32[batch, pairs, 32, 32], pairs = blocks/2 · cosines u32[batch, pairs] bits, set in round 0
 // Dispatch  (pairs, batch, 1); one workgroup per pair, an invocation 4 × 4 products
 // Knobs     WG workgroup size, at least 36
 // Error     γ_{quads + 3}·Σ abs(x_a) abs(x_b)
@@ -67,6 +67,7 @@ fn svd_gram(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     for (var i = 0u; i < 4u; i++) { //#unroll
       for (var j = 0u; j < 4u; j++) { //#unroll
         gram[words + 32u * (row + i) + column + j] = sums[4u * i + j];
+        gram[words + 32u * (column + j) + row + i] = sums[4u * i + j];
       }
       if (row == column) {
         squares[row + i] = sums[5u * i];

@@ -1,8 +1,8 @@
 // svd_jacobi — one-sided Jacobi: rotates the rows of each matrix of a batch until they are orthogonal.
 //
 //   J X has orthogonal rows; their norms are the singular values of X. Rows go in blocks of two, blocks meet in round-robin order as in
-//   jacobi_eigh. Where two blocks meet, the 4 × 4 Gram matrix is computed from the rows, its six pairs are rotated in turn, x ← x − s(y + τx),
-//   y ← y + s(x − τy), τ = s/(1 + c), and the product Q of the rotations is applied as X ← X + (Q − I)ᵀX.
+//   jacobi_eigh. Where two blocks meet, the 4 × 4 Gram matrix is computed from the rows, its six pairs are rotated in turn,
+//   x ← x − s(y + τx), y ← y + s(x − τy), τ = s/(1 + c), and the product Q of the rotations is applied as X ← X + (Q − I)ᵀX.
 //
 // Layout    x f32[batch, count, 4·quads] in place, padded by zeros · basis f32[batch, count, 4·quads] J (with BASIS)
 //           state u32[batch, 4]: sweeps, flags (bit 1: not converged in MAX_SWEEPS), bits of the largest remaining cosine, 0

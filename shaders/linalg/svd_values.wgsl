@@ -2,11 +2,11 @@
 //
 //   σ = grow·‖row‖.
 //
-// Layout    x f32[batch, x_count, 4·quads], the first `count` rows orthogonal · order u32[batch, 4 + …] of svd_order (order_words a matrix) · state u32[batch, 4]
-//           of the Jacobi sweeps · cosines u32[batch, pairs] of svd_gram (with pairs > 0; else state has the
-//           largest) · values f32[batch, count] descending · ranking u32[batch, 2·count]: for each place the row that goes
-//           there, then bits of 1/‖row‖ by place (0 for a row that counts as zero) · status u32[batch, 4]: sweeps, flags (bit 0: NaN or
-//           infinite, all values 0; bit 1: not converged), bits of the largest remaining cosine of two rows, residual (not written here: 0)
+// Layout    x f32[batch, x_count, 4·quads], the first `count` rows orthogonal · order u32[batch, order_words] of svd_order
+//           state u32[batch, 4] of the Jacobi sweeps · cosines u32[batch, pairs] of svd_gram (with pairs > 0; else state has the largest)
+//           values f32[batch, count] descending · ranking u32[batch, 2·count]: for each place the row that goes there, then bits of
+//           1/‖row‖ by place (0 for a row that counts as zero) · status u32[batch, 4]: sweeps, flags (bit 0: NaN or infinite, all values 0;
+//           bit 1: not converged), bits of the largest remaining cosine of two rows, residual (not written here: 0)
 // Dispatch  (batch, 1, 1); one workgroup per matrix
 // Knobs     WG workgroup size, COUNT largest number of rows (workgroup memory)
 // Error     γ_{quads + 6} relative to the norm, then one rounding when grow overflows or underflows

@@ -8,17 +8,17 @@ declare const shader: ShaderModule<
     readonly moments: { readonly group: 0; readonly binding: 4; readonly type: "read-only-storage"; readonly minSizeBytes: 16 };
     readonly weight: { readonly group: 0; readonly binding: 5; readonly type: "read-only-storage"; readonly minSizeBytes: 16 };
     readonly d_x: { readonly group: 0; readonly binding: 6; readonly type: "storage"; readonly minSizeBytes: 16 };
-    readonly d_weight: { readonly group: 0; readonly binding: 7; readonly type: "storage"; readonly minSizeBytes: 16 };
-    readonly d_bias: { readonly group: 0; readonly binding: 8; readonly type: "storage"; readonly minSizeBytes: 16 };
+    readonly d_affine: { readonly group: 0; readonly binding: 7; readonly type: "storage"; readonly minSizeBytes: 16 };
   },
   {
     readonly rows: { readonly offset: 0; readonly type: "u32" };
     readonly quads: { readonly offset: 4; readonly type: "u32" };
     readonly parts: { readonly offset: 8; readonly type: "u32" };
     readonly chunk: { readonly offset: 12; readonly type: "u32" };
-    readonly epsilon: { readonly offset: 16; readonly type: "f32" };
-    readonly variance_factor: { readonly offset: 20; readonly type: "f32" };
-    readonly variance_weight: { readonly offset: 24; readonly type: "f32" };
+    readonly bias_quads: { readonly offset: 16; readonly type: "u32" };
+    readonly epsilon: { readonly offset: 20; readonly type: "f32" };
+    readonly variance_factor: { readonly offset: 24; readonly type: "f32" };
+    readonly variance_weight: { readonly offset: 28; readonly type: "f32" };
   },
   {
     readonly WG: { readonly type: "u32"; readonly default: 64 };

@@ -1,13 +1,13 @@
 // batch_norm_grad_apply — combines the partial sums of batch_norm_grad_reduce and gives the cotangents of x, weight and bias.
 //
-//   d_bias = Σ d      d_weight = Σ d·x̂
+//   d_weight = Σ d·x̂      d_bias = Σ d      both in d_affine: at 0 and at bias_quads, zeros between, as two segments of a flat buffer lie
 //   d_x = weight·r·( d − [MEAN_GRAD] d_bias/n − [VARIANCE_GRAD] (x − mean)·r·variance_weight·d_weight )
 //
 //   with d already masked by the ReLU and variance_weight = variance_factor/(n − 1), 1/n for the biased variance. Without MEAN_GRAD or
 //   VARIANCE_GRAD the mean or the variance is detached (or omitted, or a running average).
 //
 // Layout    d, x, d_x f32[rows, 4·quads] as vec4 · partials f32[parts, 2, 4·quads] · moments f32[≥ 2·4·quads] (mean, unbiased variance) ·
-//           weight, d_weight, d_bias f32[4·quads]
+//           weight f32[4·quads] · d_affine f32[4·(bias_quads + quads)]
 // Dispatch  (⌈quads/QUADS⌉, ⌈rows/chunk⌉, 1)
 // Knobs     WG, QUADS powers of two, QUADS ≤ WG; SHARED: lanes that share channels combine the parts together (barriers), else each alone;
 //           DIVIDE, AFFINE, MEAN_GRAD, VARIANCE_GRAD
@@ -27,6 +27,7 @@ struct Params {
   quads: u32,
   parts: u32,
   chunk: u32,
+  bias_quads: u32,
   epsilon: f32,
   variance_factor: f32,
   variance_weight: f32,
@@ -38,8 +39,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> moments: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> weight: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> d_x: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> d_weight: array<vec4<f32>>;
-@group(0) @binding(8) var<storage, read_write> d_bias: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> d_affine: array<vec4<f32>>;
 
 var<workgroup> lane_sums: array<vec4<f32>, WG>;
 var<workgroup> lane_products: array<vec4<f32>, WG>;
@@ -72,9 +72,16 @@ fn batch_norm_grad_apply(@builtin(workgroup_id) group: vec3<u32>, @builtin(local
     sum = lane_sums[lane % QUADS];
     products = lane_products[lane % QUADS];
   }
-  if (group.y == 0u && stripe == 0u && quad < params.quads) {
-    d_weight[quad] = products;
-    d_bias[quad] = sum;
+  if (group.y == 0u) {
+    if (stripe == 0u && quad < params.quads) {
+      d_affine[quad] = products;
+      d_affine[params.bias_quads + quad] = sum;
+    }
+    if (group.x == 0u) {
+      for (var at = params.quads + lane; at < params.bias_quads; at += WG) {
+        d_affine[at] = vec4<f32>();
+      }
+    }
   }
   var inverse_std = vec4<f32>(1.0);
   if (DIVIDE) {

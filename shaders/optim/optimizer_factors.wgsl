@@ -49,9 +49,10 @@ fn scheduled_rate() -> f32 {
   let after = step - params.warmup;
   if (SCHEDULE == 2u) {
     return params.peak + params.peak * exp_minus_one(f32(after / params.every) * params.log_gamma);
+  } else {
+    let progress = min(1.0, f32(after) / max(1.0, f32(params.total - params.warmup)));
+    return params.end + (params.peak - params.end) * (0.5 + 0.5 * cos_sin_turns(0.5 * progress).x);
   }
-  let progress = min(1.0, f32(after) / max(1.0, f32(params.total - params.warmup)));
-  return params.end + (params.peak - params.end) * (0.5 + 0.5 * cos_sin_turns(0.5 * progress).x);
 }
 
 // (Σ p², Σ g²) of a segment.

@@ -15,7 +15,7 @@
 // Source    Tian et al. 2020 (arXiv 2010.00578v6), ssl-theory A.3: simple (LINEAR), soft triplet (height τ, margin r₀), InfoNCE (height 1)
 //#include "lib/index.wgsl"
 //#include "lib/math.wgsl"
-//#include "lib/softmax.wgsl"
+//#include "lib/log_one_plus.wgsl"
 override WG: u32 = 64u;
 const LINEAR: bool = false; //#knob
 struct Params { rows: u32, columns: u32, negatives: u32, inverse_temperature: f32, margin: f32, height: f32, beta: f32 }
@@ -47,10 +47,10 @@ fn distance_contrast(
   // The exponents wait in `slopes` until their maximum is known; 0 stands for the positive.
   var highest = 0.0;
   for (var k = 0u; k < params.negatives; k++) {
-    let from = (row * params.negatives + k) * params.columns;
+    let start = (row * params.negatives + k) * params.columns;
     var far = 0.0;
     for (var column = 0u; column < params.columns; column++) {
-      let difference = anchor[base + column] - negatives[from + column];
+      let difference = anchor[base + column] - negatives[start + column];
       far += difference * difference;
     }
     let x = (near - 0.5 * far + params.margin) * params.inverse_temperature;

@@ -35,14 +35,14 @@ fn distance_contrast_grad(
   }
   let row = at / params.columns;
   let column = at % params.columns;
-  let from = row * (params.negatives + 1u);
+  let start = row * (params.negatives + 1u);
   let a = anchor[at];
-  let near = params.factor * slopes[from] * (a - positive[at]);
+  let near = params.factor * slopes[start] * (a - positive[at]);
   d_positive[at] = -near;
   var sum = near;
   for (var k = 0u; k < params.negatives; k++) {
     let other = (row * params.negatives + k) * params.columns + column;
-    let far = params.factor * slopes[from + 1u + k] * (a - negatives[other]);
+    let far = params.factor * slopes[start + 1u + k] * (a - negatives[other]);
     d_negatives[other] = -far;
     sum += far;
   }

@@ -4,8 +4,9 @@ declare const shader: ShaderModule<
   {
     readonly c: { readonly group: 0; readonly binding: 1; readonly type: "read-only-storage"; readonly minSizeBytes: 4 };
     readonly terms: { readonly group: 0; readonly binding: 2; readonly type: "read-only-storage"; readonly minSizeBytes: 4 };
-    readonly residual: { readonly group: 0; readonly binding: 3; readonly type: "storage"; readonly minSizeBytes: 4 };
-    readonly partial: { readonly group: 0; readonly binding: 4; readonly type: "storage"; readonly minSizeBytes: 4 };
+    readonly shortfall: { readonly group: 0; readonly binding: 3; readonly type: "read-only-storage"; readonly minSizeBytes: 4 };
+    readonly residual: { readonly group: 0; readonly binding: 4; readonly type: "storage"; readonly minSizeBytes: 4 };
+    readonly partial: { readonly group: 0; readonly binding: 5; readonly type: "storage"; readonly minSizeBytes: 4 };
   },
   {
     readonly n: { readonly offset: 0; readonly type: "u32" };
@@ -19,6 +20,7 @@ declare const shader: ShaderModule<
   {
     readonly WG: { readonly type: "u32"; readonly default: 64 };
     readonly HAS_TERMS: { readonly type: "bool"; readonly default: false };
+    readonly HAS_SHORTFALL: { readonly type: "bool"; readonly default: false };
   }
 >;
 export default shader;

@@ -19,7 +19,7 @@
 // Source    softmax: Chen et al. 2020 (NT-Xent), maximum as in Milakov & Gimelshein 2018; covariance: luckmatters/ssl/real-dataset,
 //           exact_cov; spectral: HaoChen et al. 2021
 //#include "lib/math.wgsl"
-//#include "lib/softmax.wgsl"
+//#include "lib/log_one_plus.wgsl"
 override WG: u32 = 64u;
 const ROWS: u32 = 4u; //#knob
 const MODE: u32 = 0u; //#knob
@@ -64,6 +64,10 @@ fn similarity_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     // Columns beyond the end repeat the last one and do not count.
     let clamped = min(others, vec4<u32>(params.column_start + params.columns - 1u));
     var similarity: array<vec4<f32>, ROWS>;
+    // SwiftShader clears what a loop's body declares in the first turn only.
+    for (var r = 0u; r < ROWS; r++) { //#unroll
+      similarity[r] = vec4<f32>(0.0);
+    }
     let at = clamped * params.quads;
     for (var k = 0u; k < params.quads; k++) {
       let b0 = u[at.x + k];
@@ -76,13 +80,16 @@ fn similarity_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
       }
     }
     var alike: array<vec4<f32>, ROWS>;
+    for (var r = 0u; r < ROWS; r++) { //#unroll
+      alike[r] = vec4<f32>(0.0);
+    }
     if (SEPARATE_WEIGHTS) {
-      let from = (clamped % params.pairs) * params.weight_quads;
+      let start = (clamped % params.pairs) * params.weight_quads;
       for (var k = 0u; k < params.weight_quads; k++) {
-        let b0 = v[from.x + k];
-        let b1 = v[from.y + k];
-        let b2 = v[from.z + k];
-        let b3 = v[from.w + k];
+        let b0 = v[start.x + k];
+        let b1 = v[start.y + k];
+        let b2 = v[start.z + k];
+        let b3 = v[start.w + k];
         for (var r = 0u; r < ROWS; r++) { //#unroll
           let a = v[(min(row0 + r, params.rows - 1u) % params.pairs) * params.weight_quads + k];
           alike[r] += vec4<f32>(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3));

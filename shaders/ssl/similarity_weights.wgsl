@@ -15,7 +15,6 @@
 // Oracle    test/oracle/sslKernels.ts
 // Source    derivative of similarity_rows; the partner's 1 − P is not formed as a difference
 //#include "lib/math.wgsl"
-//#include "lib/softmax.wgsl"
 override WG_X: u32 = 8u;
 override WG_Y: u32 = 8u;
 const ROWS: u32 = 4u; //#knob
@@ -58,12 +57,12 @@ fn similarity_weights(@builtin(global_invocation_id) id: vec3<u32>) {
   }
   var alike: array<vec4<f32>, ROWS>;
   if (SEPARATE_WEIGHTS) {
-    let from = (others % params.pairs) * params.weight_quads;
+    let start = (others % params.pairs) * params.weight_quads;
     for (var k = 0u; k < params.weight_quads; k++) {
-      let b0 = v[from.x + k];
-      let b1 = v[from.y + k];
-      let b2 = v[from.z + k];
-      let b3 = v[from.w + k];
+      let b0 = v[start.x + k];
+      let b1 = v[start.y + k];
+      let b2 = v[start.z + k];
+      let b3 = v[start.w + k];
       for (var r = 0u; r < ROWS; r++) { //#unroll
         let a = v[(min(params.row_start + row0 + r, last_row) % params.pairs) * params.weight_quads + k];
         alike[r] += vec4<f32>(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3));

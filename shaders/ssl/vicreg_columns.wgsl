@@ -20,22 +20,7 @@ struct Params { rows: u32, columns: u32, epsilon: f32, invariance: f32, variance
 @group(0) @binding(3) var<storage, read_write> slope: array<f32>;
 @group(0) @binding(4) var<storage, read_write> terms: array<f32>;
 
-var<workgroup> partial: array<vec4<f32>, WG>;
-
-// Sum over the lanes that share a column.
-fn column_sum(value: vec4<f32>, lane: u32) -> vec4<f32> {
-  partial[lane] = value;
-  workgroupBarrier();
-  for (var half = WG / 2u; half >= COLUMNS; half = half / 2u) {
-    if (lane < half) {
-      partial[lane] = partial[lane] + partial[lane + half];
-    }
-    workgroupBarrier();
-  }
-  let total = partial[lane % COLUMNS];
-  workgroupBarrier();
-  return total;
-}
+//#include "lib/column_sum.wgsl"
 
 @compute @workgroup_size(WG)
 fn vicreg_columns(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -67,10 +52,10 @@ fn vicreg_columns(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     }
   }
   let degrees = f32(params.rows - 1u);
-  let std = sqrt(column_sum(squares, lane).xy / degrees + vec2<f32>(params.epsilon));
+  let spread = sqrt(column_sum(squares, lane).xy / degrees + vec2<f32>(params.epsilon));
   if (is_inside && first == 0u) {
-    let hinge = max(vec2<f32>(0.0), vec2<f32>(1.0) - std);
-    let slopes = select(vec2<f32>(0.0), vec2<f32>(-params.variance) / (degrees * std), std < vec2<f32>(1.0));
+    let hinge = max(vec2<f32>(0.0), vec2<f32>(1.0) - spread);
+    let slopes = select(vec2<f32>(0.0), vec2<f32>(-params.variance) / (degrees * spread), spread < vec2<f32>(1.0));
     slope[column] = slopes.x;
     slope[params.columns + column] = slopes.y;
     terms[column] = params.invariance * totals.z + params.variance * (hinge.x + hinge.y);

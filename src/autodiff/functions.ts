@@ -143,14 +143,39 @@ export function concat(parts: readonly Tensor[]): Tensor {
   return pack(first.graph, parts, offsets, [rows, ...rest]);
 }
 
-/** Lays tensors out in one at given element offsets. */
+/** Lays tensors out in one at given element offsets. Parts that are runs of one tensor, as far apart there as here, are laid out as that tensor. */
 export function pack(
   graph: Graph,
   parts: readonly Tensor[],
   offsets: readonly number[],
   shape: readonly number[],
 ): Tensor {
-  return operand(graph.add(concatOp, parts, { shape, offsets, inPlace: parts.map(() => false) }), 0);
+  const placed = joinRuns(parts, offsets, elementCount(shape));
+  const tensors = placed.map(({ tensor }) => tensor);
+  const attributes = { shape, offsets: placed.map(({ offset }) => offset), inPlace: placed.map(() => false) };
+  return operand(graph.add(concatOp, tensors, attributes), 0);
+}
+
+/**
+ * Whole tensors in the place of their runs, so that their producer can write them where they are wanted: runs in order, the first at the
+ * tensor's start, the last at its end. What the tensor holds between runs (zeros, in cotangents that are made so) comes along.
+ */
+function joinRuns(parts: readonly Tensor[], offsets: readonly number[], total: number) {
+  const placed: { tensor: Tensor; offset: number }[] = [];
+  for (let at = 0; at < parts.length; ) {
+    const [part, offset] = [operand(parts, at), operand(offsets, at)];
+    let next = at + 1;
+    const { base, offset: start } = part.view ?? { base: part, offset: 0 };
+    const continues = ({ view }: Tensor, index: number): boolean =>
+      view?.base === base && operand(offsets, index) - offset === view.offset - start;
+    if (start === 0) while (next < parts.length && continues(operand(parts, next), next)) next++;
+    const last = operand(parts, next - 1);
+    const isCovered = (last.view?.offset ?? 0) + last.elements === base.elements;
+    const isWhole = next > at + 1 && isCovered && offset + base.elements <= (offsets[next] ?? total);
+    placed.push({ tensor: isWhole ? base : part, offset });
+    at = isWhole ? next : at + 1;
+  }
+  return placed;
 }
 
 /** A tensor of equal numbers. */

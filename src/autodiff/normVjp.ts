@@ -1,6 +1,6 @@
 /** Cotangents of normalisations. */
 import { EngineError } from "../errors.ts";
-import { type BatchNormAttributes, batchNormGradOp } from "../ops/batchNorm.ts";
+import { type BatchNormAttributes, batchNormGradOp, biasOffset } from "../ops/batchNorm.ts";
 import { type LayerNormAttributes, layerNormGradOp } from "../ops/layerNorm.ts";
 import { operand } from "../ops/opDefinition.ts";
 import type { Node, Tensor } from "./graph.ts";
@@ -32,8 +32,13 @@ export function batchNormVjp(node: Node, [dY, dMoments]: readonly (Tensor | unde
     ...(relu ? [operand(node.outputs, 0)] : []),
   ];
   const gradients = dY.graph.add(batchNormGradOp, inputs, attributes);
-  const [dX, dWeight, dBias, masked] = gradients;
-  return [dX, ...(hasAffine ? [dWeight, dBias] : []), ...(hasAddend ? [relu ? masked : dY] : [])];
+  const [dX, dAffine, masked] = gradients;
+  const channels = x.shape.at(-1) ?? 1;
+  const affine =
+    hasAffine && dAffine
+      ? [dY.graph.view(dAffine, [channels], 0), dY.graph.view(dAffine, [channels], biasOffset(channels))]
+      : [];
+  return [dX, ...affine, ...(hasAddend ? [relu ? masked : dY] : [])];
 }
 
 export function layerNormVjp(node: Node, [dY, dStats]: readonly (Tensor | undefined)[]) {

@@ -2,7 +2,13 @@
 import { operand } from "../ops/opDefinition.ts";
 import { type DistanceContrastAttributes, distanceContrastOp } from "../ops/sslDistance.ts";
 import { cosineOp, l2NormalizeOp, type NormForm } from "../ops/sslNormalize.ts";
-import { type MatrixPenaltyAttributes, matrixPenaltyOp, type VicregAttributes, vicregOp } from "../ops/sslPenalty.ts";
+import {
+  barlowColumnsOp,
+  type MatrixPenaltyAttributes,
+  matrixPenaltyOp,
+  type VicregAttributes,
+  vicregOp,
+} from "../ops/sslPenalty.ts";
 import { type SimilarityAttributes, similarityOp } from "../ops/sslSimilarity.ts";
 import type { Tensor } from "./graph.ts";
 
@@ -47,9 +53,21 @@ export function similarityLoss(u: Tensor, attributes: SimilarityAttributes, weig
   return operand(u.graph.add(similarityOp, weightsFrom ? [u, weightsFrom] : [u], attributes), 0);
 }
 
-/** diagonal·Σ_i (c_ii − target)² + offDiagonal·Σ_{i≠j} c_ij² of [.., n, n]; shape [1]. */
-export function matrixPenalty(c: Tensor, attributes: MatrixPenaltyAttributes): Tensor {
-  return operand(c.graph.add(matrixPenaltyOp, [c], attributes), 0);
+/**
+ * Two views [2, rows, d] standardised by dimension, (z − mean)/√(var + epsilon) with biased variance, and 1 − (their correlation) per
+ * dimension [d], formed without cancelling; for `matrixPenalty`, not differentiable by itself.
+ */
+export function standardizeViews(z: Tensor, epsilon: number): { readonly views: Tensor; readonly shortfall: Tensor } {
+  const outputs = z.graph.add(barlowColumnsOp, [z], { epsilon });
+  return { views: operand(outputs, 0), shortfall: stopGradient(operand(outputs, 2)) };
+}
+
+/**
+ * diagonal·Σ_i (c_ii − target)² + offDiagonal·Σ_{i≠j} c_ij² of [.., n, n]; shape [1]. With `shortfall` [n] = target − c_ii, a function of the
+ * same embeddings that is known more accurately, its entries stand for the differences; derivatives flow through c.
+ */
+export function matrixPenalty(c: Tensor, attributes: MatrixPenaltyAttributes, shortfall?: Tensor): Tensor {
+  return operand(c.graph.add(matrixPenaltyOp, shortfall ? [c, shortfall] : [c], attributes), 0);
 }
 
 /** VICReg of both views [2, rows, d]; shape [1]. */

@@ -4,6 +4,7 @@ import { distanceContrastGradOp } from "../ops/sslDistance.ts";
 import { type CosineAttributes, cosineGradOp, l2NormalizeGradOp } from "../ops/sslNormalize.ts";
 import { type VicregAttributes, vicregPullOp } from "../ops/sslPenalty.ts";
 import { type SimilarityAttributes, similarityGradOp } from "../ops/sslSimilarity.ts";
+import { standardizeGradOp } from "../ops/standardize.ts";
 import { add, matmul, multiply, scale } from "./functions.ts";
 import type { Node, Tensor } from "./graph.ts";
 
@@ -30,6 +31,13 @@ export function similarityVjp(node: Node, [dLoss]: Cotangents): Cotangents {
   const inputs = [...(u ? [u] : []), operand(node.outputs, 1), ...weightsFrom];
   const gradient = dLoss.graph.add(similarityGradOp, inputs, node.attributes as SimilarityAttributes);
   return [multiply(operand(gradient, 0), dLoss)];
+}
+
+/** As `standardize`: derivatives flow through means and variances of both views. */
+export function barlowColumnsVjp(node: Node, [dY]: Cotangents): Cotangents {
+  if (!dY) return [];
+  const [y, inverseStd] = [operand(node.outputs, 0), operand(node.outputs, 1)];
+  return [operand(dY.graph.add(standardizeGradOp, [dY, y, inverseStd], {}), 0)];
 }
 
 export function matrixPenaltyVjp(node: Node, [dLoss]: Cotangents): Cotangents {

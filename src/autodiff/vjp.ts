@@ -26,6 +26,7 @@ import { eighVjp, svdVjp, symmetricPowerVjp } from "./linalgVjp.ts";
 import { batchNormVjp, layerNormVjp } from "./normVjp.ts";
 import { averagePoolVjp, maxPoolVjp } from "./poolVjp.ts";
 import {
+  barlowColumnsVjp,
   cosineVjp,
   distanceContrastVjp,
   l2NormalizeVjp,
@@ -72,6 +73,7 @@ const RULES: Readonly<Record<string, VjpRule>> = {
   l2Normalize: l2NormalizeVjp,
   cosine: cosineVjp,
   similarity: similarityVjp,
+  barlowColumns: barlowColumnsVjp,
   matrixPenalty: matrixPenaltyVjp,
   vicreg: vicregVjp,
   distanceContrast: distanceContrastVjp,

@@ -69,7 +69,7 @@ checkpoint.safetensors. Exit codes: 0 done, 1 error, 2 usage, 3 diverged, 130 in
 const SOLVE_HELP = `
 Each matrix gets a status: ok, nonfinite (NaN or infinity in it) or not-converged; the exit code is 1 unless all are ok.
 Residual and orthogonality are measured in float64: from all vectors, or from a sample of them where all would take more
-than seconds. With more than 512 values a matrix and without --vectors, the residual is the GPU's own estimate.
+than seconds. With more than 512 values a matrix and without --vectors, the residual is the off-diagonal left on the GPU.
 Numbers in f64 are rounded to f32 first, which is noted.`;
 
 const EIGH_HELP = `

@@ -20,6 +20,7 @@ export {
   toFloat32,
 } from "./npy.ts";
 export { CounterRandom, MAX_SEED, RandomStream, threefry2x32, uniform01 } from "./random.ts";
+export { resizeImages } from "./resize.ts";
 export {
   encodeSafetensors,
   parseSafetensors,
@@ -27,6 +28,7 @@ export {
   type SafetensorData,
   type SafetensorsFile,
 } from "./safetensors.ts";
+export { readStl10, STL10_CLASSES, type Stl10Options, type Stl10Split, stl10Chunks } from "./stl10.ts";
 export {
   type GaussianPairs,
   type GaussianPairsOptions,

@@ -25,6 +25,8 @@ export const RandomStream = {
   colors: 7,
   /** Random rotations of a synthetic spectrum's basis. */
   rotation: 8,
+  /** Everything that augmentation draws (src/augment); takes the upper 24 bits of the key word for itself. */
+  augmentation: 9,
 } as const;
 export type RandomStream = (typeof RandomStream)[keyof typeof RandomStream];
 

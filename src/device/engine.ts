@@ -103,7 +103,10 @@ export class Engine {
         requiredLimits: limits,
         requiredFeatures: hasTimestamps ? ["timestamp-query"] : [],
       });
-      return new Engine(device, false, options);
+      const engine = new Engine(device, false, options);
+      // Dawn in Node loses the device, or aborts, once its entry point is garbage; a page keeps its own.
+      engine.memo("device.gpu", () => gpu);
+      return engine;
     } catch (cause) {
       throw new EngineError({
         code: "DEVICE-REQUEST",

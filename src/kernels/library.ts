@@ -4,6 +4,7 @@ import augmentDrawShader from "../../shaders/augment/augment_draw.wgsl";
 import augmentImageShader from "../../shaders/augment/augment_image.wgsl";
 import epochIndicesShader from "../../shaders/augment/epoch_indices.wgsl";
 import gaussianBlurShader from "../../shaders/augment/gaussian_blur.wgsl";
+import packPixelsShader from "../../shaders/augment/pack_pixels.wgsl";
 import conv2dDataGradRegisterShader from "../../shaders/conv/conv2d_data_grad_register.wgsl";
 import conv2dDataGradWorkgroupShader from "../../shaders/conv/conv2d_data_grad_workgroup.wgsl";
 import conv2dRegisterShader from "../../shaders/conv/conv2d_register.wgsl";
@@ -66,6 +67,7 @@ import maxPoolGradShader from "../../shaders/pool/max_pool_grad.wgsl";
 import randomFillShader from "../../shaders/random/random_fill.wgsl";
 import reduceColumnsShader from "../../shaders/reduce/reduce_columns.wgsl";
 import reduceRowsShader from "../../shaders/reduce/reduce_rows.wgsl";
+import barlowColumnsShader from "../../shaders/ssl/barlow_columns.wgsl";
 import cosineRowsShader from "../../shaders/ssl/cosine_rows.wgsl";
 import cosineRowsGradShader from "../../shaders/ssl/cosine_rows_grad.wgsl";
 import crossCorrelationShader from "../../shaders/ssl/cross_correlation.wgsl";
@@ -125,9 +127,9 @@ export const metricsRecord = defineKernel(metricsRecordShader, () => [1, 1, 1]);
 export const jacobiEigh = defineKernel(jacobiEighShader, ({ batch }) => [batch, 1, 1]);
 
 export const eighGrad = defineKernel(eighGradShader, ({ batch, n }, { WG }) => foldGrid(ceilDiv(batch * n * n, WG)));
-// Blocked Jacobi: `groups` workgroups stride over the tiles or strips of a matrix, so that a skipped dispatch is short.
+// Blocked Jacobi: `groups` workgroups stride over the pairs, tiles or strips of a matrix, so that a skipped dispatch is short.
 const strided = ({ batch, groups }: { batch: number; groups: number }) => [groups, batch, 1] as const;
-export const blockPairSolve = defineKernel(blockPairSolveShader, ({ batch, blocks }) => [blocks / 2, batch, 1]);
+export const blockPairSolve = defineKernel(blockPairSolveShader, strided);
 export const blockTileRotate = defineKernel(blockTileRotateShader, strided);
 export const blockRowsRotate = defineKernel(blockRowsRotateShader, strided);
 export const blockSweepEnd = defineKernel(blockSweepEndShader, ({ batch }, { WG }) => [ceilDiv(batch, WG), 1, 1]);
@@ -228,6 +230,9 @@ export const augmentImage = defineKernel(augmentImageShader, ({ views, images })
 export const gaussianBlur = defineKernel(gaussianBlurShader, ({ images, height, width }, { WG }) =>
   foldGrid(ceilDiv(images * height * width, WG)),
 );
+export const packPixels = defineKernel(packPixelsShader, ({ count, height, width }, { WG }) =>
+  foldGrid(ceilDiv(count * height * width, WG)),
+);
 export const segmentNorms = defineKernel(segmentNormsShader, ({ chunks }) => foldGrid(chunks));
 export const optimizerFactors = defineKernel(optimizerFactorsShader, () => [1, 1, 1]);
 export const momentumUpdate = defineKernel(momentumUpdateShader, ({ count }, { WG }) =>
@@ -284,6 +289,11 @@ export const similarityWeights = defineKernel(similarityWeightsShader, ({ rows, 
   1,
 ]);
 export const matrixPenalty = defineKernel(matrixPenaltyShader, ({ count, span }) => [ceilDiv(count, span), 1, 1]);
+export const barlowColumns = defineKernel(barlowColumnsShader, ({ columns }, { COLUMNS }) => [
+  ceilDiv(columns, COLUMNS),
+  1,
+  1,
+]);
 export const vicregColumns = defineKernel(vicregColumnsShader, ({ columns }, { COLUMNS }) => [
   ceilDiv(columns, COLUMNS),
   1,
@@ -349,6 +359,7 @@ export const library: Readonly<Record<string, Kernel>> = {
   augmentDraw,
   augmentImage,
   gaussianBlur,
+  packPixels,
   segmentNorms,
   optimizerFactors,
   momentumUpdate,
@@ -375,6 +386,7 @@ export const library: Readonly<Record<string, Kernel>> = {
   matrixPenalty,
   similarityRows,
   similarityWeights,
+  barlowColumns,
   vicregColumns,
   vicregPull,
 };

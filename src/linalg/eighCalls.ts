@@ -34,8 +34,11 @@ export const MAX_EIGH_ORDER = 2048;
 /** Largest order that one workgroup solves in one short dispatch. */
 export const ONE_WORKGROUP_ORDER = 128;
 
-/** Sweeps before a matrix is flagged as not converged; the hardest seen needs 14 (docs/numerics.md). */
-const MAX_SWEEPS = 24;
+/** Sweeps before a matrix is flagged as not converged; the hardest seen needs 21 (docs/numerics.md). */
+const MAX_SWEEPS = 30;
+
+/** Workgroups that keep the cores of a software adapter busy. */
+const SOFTWARE_GROUPS = 4;
 
 /** Orders are cut into blocks of 16; two of them make a tile. */
 const TILE = 32;
@@ -110,9 +113,9 @@ function blocked({ n, batch, vectors, order }: EighShape, target: Target): reado
   const source = scratch("source", batch * n);
   const isShared = !target.isSoftware;
   const tileKnobs = target.isSoftware ? { ROWS: 16, QUADS: 2, WG: 8 } : { ROWS: 8, QUADS: 1, WG: 32 };
-  const rowKnobs = target.isSoftware ? { ROWS: 16, QUADS: 2, WG: 16 } : { ROWS: 8, QUADS: 1, WG: 64 };
-  // Skipped dispatches are to be short on software adapters, where each workgroup costs about a microsecond.
-  const most = target.isSoftware ? ceilDiv(16, batch) : 4096;
+  const rowKnobs = target.isSoftware ? { ROWS: 16, QUADS: 2, WG: 8 } : { ROWS: 8, QUADS: 1, WG: 64 };
+  // Skipped dispatches are to be short on software adapters, where each workgroup with a barrier costs about five microseconds.
+  const most = target.isSoftware ? ceilDiv(SOFTWARE_GROUPS, batch) : 4096;
   const tileGroups = Math.min(most, (pairs * (pairs - 1)) / 2);
   const stripGroups = Math.min(most, pairs * ceilDiv(quads, (rowKnobs.WG * rowKnobs.ROWS * rowKnobs.QUADS) / 32));
   const calls: KernelCall[] = [
@@ -130,8 +133,8 @@ function blocked({ n, batch, vectors, order }: EighShape, target: Target): reado
         {
           kernel: blockPairSolve,
           // Pairs within a block are visited once a sweep, in its first round.
-          knobs: { WG: isShared ? 128 : 16, SHARED: isShared, CROSS: process.env.FULL ? false : round > 0 },
-          params: { batch, n: padded, blocks, round },
+          knobs: { WG: isShared ? 128 : 8, SHARED: isShared, CROSS: round > 0 },
+          params: { batch, n: padded, blocks, round, groups: Math.min(most, pairs) },
           bindings: {
             state,
             matrix: work,

@@ -1,5 +1,5 @@
 /** Augmentation as ops: the batch's indices, the draws of each (view, image), and the views made from u8 images by those draws. */
-import { augmentDraw, augmentImage, epochIndices, gaussianBlur } from "../kernels/library.ts";
+import { augmentDraw, augmentImage, epochIndices, gaussianBlur, packPixels } from "../kernels/library.ts";
 import {
   elementCount,
   type KernelCall,
@@ -202,12 +202,13 @@ export const augmentImageOp: OpDefinition<AugmentImageAttributes> = {
       knobs: {
         // A workgroup is an image; barriers are dear on software adapters.
         WG: target.isSoftware ? 16 : 128,
-        CUBIC: attributes.cubic !== undefined,
+        TAPS: attributes.cubic === undefined ? 2 : 4,
         SAMPLES: attributes.samples,
         INTEGER: attributes.isInteger,
         JITTER: attributes.hasJitter,
         HUE: attributes.hasHue,
         FINISH: !hasBlur,
+        PACKED: isPacked(layout),
       },
       params: {
         views,
@@ -252,4 +253,50 @@ export const augmentImageOp: OpDefinition<AugmentImageAttributes> = {
     });
     return [crop, pass(false), pass(true)];
   },
+};
+
+/** True when a pixel's channels are the lower three bytes of a u32 of its own, as `packPixelsOp` lays them. */
+function isPacked({ channels, channelStride, columnStride, rowStride, imageStride, offset }: PixelLayout): boolean {
+  return (
+    channels === 3 && channelStride === 1 && [columnStride, rowStride, imageStride, offset].every((n) => n % 4 === 0)
+  );
+}
+
+/** Layout of images that `packPixelsOp` made. */
+export function packedLayout(height: number, width: number): PixelLayout {
+  const rowStride = 4 * width;
+  const imageStride = rowStride * height;
+  return { height, width, channels: 3, imageStride, channelStride: 1, rowStride, columnStride: 4, offset: 0 };
+}
+
+export interface PackPixelsAttributes {
+  readonly count: number;
+  readonly layout: PixelLayout;
+}
+
+/** Input: pixels u32[⌈bytes/4⌉]; output u32[count, height, width]. */
+export const packPixelsOp: OpDefinition<PackPixelsAttributes> = {
+  name: "packPixels",
+  infer(inputs, { count, layout }) {
+    requireInputs("packPixels", inputs, 1);
+    return [{ shape: [count, layout.height, layout.width], dtype: "u32" }];
+  },
+  flops: () => 0,
+  lower: ({ attributes: { count, layout } }) => [
+    {
+      kernel: packPixels,
+      knobs: {},
+      params: {
+        count,
+        height: layout.height,
+        width: layout.width,
+        image_stride: layout.imageStride,
+        channel_stride: layout.channels === 1 ? 0 : layout.channelStride,
+        row_stride: layout.rowStride,
+        column_stride: layout.columnStride,
+        pixels_offset: layout.offset,
+      },
+      bindings: { pixels: { kind: "input", index: 0 }, y: { kind: "output", index: 0 } },
+    },
+  ],
 };

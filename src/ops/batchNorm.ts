@@ -34,6 +34,11 @@ export function momentElements(channels: number): number {
   return Math.ceil((2 * channels) / 64) * 64;
 }
 
+/** Element at which a cotangent of the bias follows that of the weight: where the next segment of a flat buffer begins. */
+export function biasOffset(channels: number): number {
+  return Math.ceil(channels / 64) * 64;
+}
+
 /** Position of the inputs that a variant has: x, then weight and bias, addend, running statistics. */
 function inputIndices({ hasAffine, hasAddend }: BatchNormAttributes) {
   const addend = hasAffine ? 3 : 1;
@@ -197,17 +202,17 @@ export const batchNormOp: OpDefinition<BatchNormAttributes> = {
 };
 
 /**
- * Inputs: dY, x [.., C], saved statistics; weight [C] with hasAffine; y with relu. Outputs: dX, dWeight [C], dBias [C], and with relu the
- * masked dY, which is the addend's cotangent.
+ * Inputs: dY, x [.., C], saved statistics; weight [C] with hasAffine; y with relu. Outputs: dX; dWeight and dBias as two neighbouring segments
+ * of a flat buffer, [biasOffset(C) + C]; and with relu the masked dY, which is the addend's cotangent.
  */
 export const batchNormGradOp: OpDefinition<BatchNormAttributes> = {
   name: "batchNormGrad",
   infer(inputs, { hasAffine, relu }) {
     requireChannels("batchNormGrad", inputs, hasAffine ? [3] : []);
     const { shape } = operand(inputs, 0);
+    const channels = shape.at(-1) ?? 1;
     const whole = { shape, dtype: "f32" } as const;
-    const vector = { shape: [shape.at(-1) ?? 1], dtype: "f32" } as const;
-    return [whole, vector, vector, ...(relu ? [whole] : [])];
+    return [whole, { shape: [biasOffset(channels) + channels], dtype: "f32" }, ...(relu ? [whole] : [])];
   },
   flops: (inputs) => 12 * elementCount(operand(inputs, 0).shape),
   lower({ inputs, attributes, target }) {
@@ -231,7 +236,7 @@ export const batchNormGradOp: OpDefinition<BatchNormAttributes> = {
           y: relu ? input(hasAffine ? 4 : 3) : x,
           moments,
           partials,
-          masked: relu ? output(3) : UNUSED,
+          masked: relu ? output(2) : UNUSED,
         },
       },
       {
@@ -243,16 +248,20 @@ export const batchNormGradOp: OpDefinition<BatchNormAttributes> = {
           MEAN_GRAD: mean === "normal" && !isRunning,
           VARIANCE_GRAD: variance === "normal" && !isRunning,
         },
-        params: { ...shared, chunk, variance_weight: rows > 1 ? factor / (rows - 1) : 0 },
+        params: {
+          ...shared,
+          chunk,
+          bias_quads: biasOffset(4 * quads) / 4,
+          variance_weight: rows > 1 ? factor / (rows - 1) : 0,
+        },
         bindings: {
           partials,
-          d: relu ? output(3) : dY,
+          d: relu ? output(2) : dY,
           x,
           moments,
           weight: hasAffine ? input(3) : UNUSED,
           d_x: output(0),
-          d_weight: output(1),
-          d_bias: output(2),
+          d_affine: output(1),
         },
       },
     ];

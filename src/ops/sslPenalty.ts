@@ -1,6 +1,6 @@
 /** Penalties on second moments: a square matrix's distance from a diagonal one, and VICReg in one op. */
 import { ceilDiv } from "../kernels/grid.ts";
-import { matrixPenalty, vicregColumns, vicregPull } from "../kernels/library.ts";
+import { barlowColumns, matrixPenalty, vicregColumns, vicregPull } from "../kernels/library.ts";
 import { matmulOp } from "./matmul.ts";
 import {
   asMatrices,
@@ -31,6 +31,8 @@ interface PenaltyOperands {
   readonly residual: Operand;
   /** Further terms of the loss. */
   readonly terms?: { readonly from: Operand; readonly count: number };
+  /** target − c_ii, where it is known better than by subtracting. */
+  readonly shortfall?: Operand | undefined;
 }
 
 /** Calls that write the loss to output 0. */
@@ -38,7 +40,7 @@ function penaltyCalls(
   n: number,
   batch: number,
   attributes: MatrixPenaltyAttributes,
-  { c, residual, terms }: PenaltyOperands,
+  { c, residual, terms, shortfall }: PenaltyOperands,
 ): KernelCall[] {
   const count = batch * n * n;
   const parts = ceilDiv(count, PENALTY_SPAN);
@@ -46,7 +48,7 @@ function penaltyCalls(
   const partial: Operand = parts === 1 ? loss : { kind: "scratch", name: "partial", elements: parts };
   const penalty: KernelCall = {
     kernel: matrixPenalty,
-    knobs: { WG: 64, HAS_TERMS: terms !== undefined },
+    knobs: { WG: 64, HAS_TERMS: terms !== undefined, HAS_SHORTFALL: shortfall !== undefined },
     params: {
       n,
       count,
@@ -56,18 +58,28 @@ function penaltyCalls(
       target_value: attributes.target,
       off_diagonal: attributes.offDiagonal,
     },
-    bindings: { c, terms: terms?.from ?? { kind: "unused" }, residual, partial },
+    bindings: {
+      c,
+      terms: terms?.from ?? { kind: "unused" },
+      shortfall: shortfall ?? { kind: "unused" },
+      residual,
+      partial,
+    },
   };
   return parts === 1 ? [penalty] : [penalty, sumCall(partial, parts, 1)];
 }
 
-/** Input: [.., n, n]. Outputs: the loss [1], and the residual, half the loss's derivative. */
+/** Inputs: [.., n, n]; for a single matrix target − c_ii [n] too, if it is known better. Outputs: the loss [1], and the residual, half the loss's derivative. */
 export const matrixPenaltyOp: OpDefinition<MatrixPenaltyAttributes> = {
   name: "matrixPenalty",
   infer(inputs) {
-    requireInputs("matrixPenalty", inputs, 1);
+    requireInputs("matrixPenalty", inputs.slice(0, 1), 1);
     requireF32("matrixPenalty", inputs);
     const { shape } = operand(inputs, 0);
+    const shortfall = inputs[1];
+    if (shortfall && (shape.length !== 2 || elementCount(shortfall.shape) !== shape[0])) {
+      throw shapeError("matrixPenalty", inputs, "the diagonal does not belong to the matrix", "Pass [d, d] and [d].");
+    }
     if (shape.length < 2 || shape.at(-1) !== shape.at(-2)) {
       throw shapeError("matrixPenalty", inputs, "needs square matrices", "Pass a correlation or covariance [d, d].");
     }
@@ -82,7 +94,49 @@ export const matrixPenaltyOp: OpDefinition<MatrixPenaltyAttributes> = {
     return penaltyCalls(rows, batch, attributes, {
       c: { kind: "input", index: 0 },
       residual: { kind: "output", index: 1 },
+      shortfall: inputs.length > 1 ? { kind: "input", index: 1 } : undefined,
     });
+  },
+};
+
+export interface BarlowColumnsAttributes {
+  /** Added to the variance under the root. */
+  readonly epsilon: number;
+}
+
+/** Input: both views, [2, rows, d]. Outputs: standardised views, inverse standard deviations [2, d], 1 − correlation per dimension [d]. */
+export const barlowColumnsOp: OpDefinition<BarlowColumnsAttributes> = {
+  name: "barlowColumns",
+  infer(inputs) {
+    requireInputs("barlowColumns", inputs, 1);
+    requireF32("barlowColumns", inputs);
+    const { shape } = operand(inputs, 0);
+    if (shape.length !== 3 || shape[0] !== 2) {
+      throw shapeError("barlowColumns", inputs, "needs two views", "Stack the views as [2, rows, d].");
+    }
+    const d = operand(shape, 2);
+    return [
+      { shape, dtype: "f32" },
+      { shape: [2, d], dtype: "f32" },
+      { shape: [d], dtype: "f32" },
+    ];
+  },
+  flops: (inputs) => 8 * elementCount(operand(inputs, 0).shape),
+  lower({ inputs, attributes }) {
+    const { rows, columns } = asMatrices(operand(inputs, 0));
+    return [
+      {
+        kernel: barlowColumns,
+        knobs: columnKnobs(columns),
+        params: { rows, columns, epsilon: attributes.epsilon },
+        bindings: {
+          z: { kind: "input", index: 0 },
+          y: { kind: "output", index: 0 },
+          inverse_std: { kind: "output", index: 1 },
+          shortfall: { kind: "output", index: 2 },
+        },
+      },
+    ];
   },
 };
 

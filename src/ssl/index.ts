@@ -4,7 +4,7 @@ export {
   type BarlowForm,
   type BarlowTwinsOptions,
   barlowCorrelation,
-  barlowPenalty,
+  barlowTerms,
   barlowTwins,
 } from "./barlowTwins.ts";
 export { type ByolOptions, byol, byolDirection } from "./byol.ts";

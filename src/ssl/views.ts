@@ -22,7 +22,7 @@ export function requireViews(loss: string, views: readonly Tensor[], least: numb
     throw shapeError(
       loss,
       views,
-      `a batch of ${pairs} has no ${least > 2 ? "such statistics" : "negatives or variance"}, at least ${least} rows are needed`,
+      `a batch of ${pairs} has neither negatives nor a variance, at least ${least} rows are needed`,
       `Use a batch of at least ${least}.`,
     );
   }
@@ -65,7 +65,5 @@ export function stackViews(a: Tensor, b: Tensor): Tensor {
     left.offset + a.elements === right.offset &&
     left.isDetached === right.isDetached;
   // A view of the base itself, so that derivatives reach it as one run.
-  return areNeighbours
-    ? a.graph.view(left.base, [2 * rows, d], left.offset, left.isDetached)
-    : concat([a, b]);
+  return areNeighbours ? a.graph.view(left.base, [2 * rows, d], left.offset, left.isDetached) : concat([a, b]);
 }

@@ -76,6 +76,8 @@ const [A, B] = [Math.fround(0.7), Math.fround(1.3)];
 
 describe.each(Object.entries(TARGETS))("conv2d for %s", (_target, target) => {
   for (const [name, problem] of Object.entries(PROBLEMS)) {
+    // Register tiles do not change with the number of channels.
+    if (target.matmulFamily === "register" && name.startsWith("wide")) continue;
     it(name, async () => {
       const { spec, shapes, feeds, hasBias, options } = prepare(problem);
       const graph = new Graph();

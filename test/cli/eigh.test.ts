@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { executeEigh } from "../../src/cli/runner/eighTask.ts";
+import { solveDocument } from "../../src/cli/runner/solveDocument.ts";
 import { encodeNpy, parseNpy } from "../../src/data/index.ts";
 import { decompositionErrors, MAX_EIGH_ORDER } from "../../src/linalg/index.ts";
 import * as oracle from "../oracle/eigh.ts";
@@ -124,6 +125,17 @@ describe("eigenstep eigh", () => {
       expect(some![name] / all![name]).toBeGreaterThan(0.7);
       expect(some![name] / all![name]).toBeLessThan(1.4);
     }
+  });
+
+  it("says of what the GPU alone knows that the GPU says so", () => {
+    const solved = { values: new Float32Array(2), sweeps: [3], status: ["ok" as const], offNorm: [1e-7] };
+    expect(solveDocument(2, solved, undefined)).toMatchObject({
+      residual: [1e-7],
+      orthogonality: [null],
+      measured: "gpu",
+    });
+    const measured = solveDocument(2, solved, () => ({ residual: 1, orthogonality: 2, columns: 1 }));
+    expect(measured).toMatchObject({ residual: [1], orthogonality: [2], measured: "sample" });
   });
 
   it("names a file that is missing, and a place that cannot be written", async () => {

@@ -1,9 +1,9 @@
-/** Kernels of shaders/augment: epoch_indices, augment_draw, augment_image, gaussian_blur; and lib/exponential.wgsl. */
+/** Kernels of shaders/augment: epoch_indices, augment_draw, augment_image, gaussian_blur, pack_pixels; and lib/exponential.wgsl. */
 import { describe, expect, it } from "vitest";
 import { decodeDraw } from "../../src/augment/draws.ts";
-import { augmentDraw, augmentImage, epochIndices, gaussianBlur } from "../../src/kernels/library.ts";
+import { augmentDraw, augmentImage, epochIndices, gaussianBlur, packPixels } from "../../src/kernels/library.ts";
 import { runKernel } from "../../src/kernels/runKernel.ts";
-import { augmentDrawOp, augmentImageOp, drawRecordLength } from "../../src/ops/augment.ts";
+import { augmentDrawOp, augmentImageOp, drawRecordLength, packedLayout, packPixelsOp } from "../../src/ops/augment.ts";
 import * as oracle from "../oracle/augment.ts";
 import { useEngine } from "../support/device.ts";
 import { gamma, U } from "../support/matchers.ts";
@@ -460,6 +460,47 @@ const OPERATIONS: Readonly<Record<string, oracle.Distribution>> = {
 const bound = (side: number, cubic: number | undefined, isRecolored: boolean) =>
   (cubic === undefined ? 0.5 : 1) * U * side * (isRecolored ? 4 : 1);
 
+/** Packs images by the kernel, with the parameters that the op lowers to. */
+async function packedBy(pixels: Uint8Array, layout: oracle.ImageSpec["layout"], count: number, WG = 16) {
+  const [call] = packPixelsOp.lower({
+    inputs: [{ shape: [1], dtype: "u32", offset: 0 }],
+    outputs: [{ shape: [count, layout.height, layout.width], dtype: "u32", offset: 0 }],
+    attributes: { count, layout },
+    target: { isSoftware: true, matmulFamily: "register" },
+  });
+  const y = new Uint32Array(count * layout.height * layout.width).fill(0xffffffff);
+  const result = await runKernel(engine(), packPixels, {
+    buffers: { pixels, y },
+    params: call!.params,
+    knobs: { WG },
+    read: ["y"],
+  });
+  return result.y as Uint32Array;
+}
+
+describe("pack_pixels", () => {
+  for (const channels of [1, 3]) {
+    it(`${channels} channels, planar, column-major and interleaved: every byte; the fourth is 0`, async () => {
+      const [height, width, count] = [5, 7, 3];
+      const pixels = testImages(count, channels, height, width);
+      for (const layout of [
+        planar(channels, height, width),
+        { ...planar(channels, height, width), rowStride: 1, columnStride: height },
+        { ...planar(channels, height, width), channelStride: 1, rowStride: channels * width, columnStride: channels },
+      ]) {
+        for (const WG of [4, 64])
+          expect([...(await packedBy(pixels, layout, count, WG))]).toEqual([...oracle.packed(pixels, layout, count)]);
+      }
+    });
+  }
+
+  it("more than 65,535 workgroups fold into y", async () => {
+    const pixels = Uint8Array.from({ length: 3 * 66_000 }, (_, i) => i % 251);
+    const layout = { ...planar(3, 1, 1), channelStride: 1 };
+    expect(await packedBy(pixels, layout, 66_000, 1)).toEqual(oracle.packed(pixels, layout, 66_000));
+  });
+});
+
 describe("augment_image and gaussian_blur", () => {
   const normal = { mean: [0, 0, 0], std: [1, 1, 1] };
   for (const [name, distribution] of Object.entries(OPERATIONS)) {
@@ -535,6 +576,25 @@ describe("augment_image and gaussian_blur", () => {
       });
     });
   }
+
+  it("packed images give the same bits", async () => {
+    const layout = planar(3, 32, 32);
+    const pixels = testImages(4, 3, 32, 32);
+    const words = await packedBy(pixels, layout, 4);
+    for (const [cubic, samples] of [
+      [undefined, 2],
+      [-0.75, 1],
+    ] as const) {
+      const request = {
+        draws: { request: { ...spec, views: [SIMCLR] }, indices: Uint32Array.of(3, 0) },
+        image: { layout, outHeight: 12, outWidth: 12, cubic, samples, isInteger: true, ...normal },
+        pixels,
+      };
+      const bytes = new Uint8Array(words.buffer);
+      const packed = { ...request, image: { ...request.image, layout: packedLayout(32, 32) }, pixels: bytes };
+      expect([...(await viewsBy(packed)).y]).toEqual([...(await viewsBy(request)).y]);
+    }
+  });
 
   it("sizes around the workgroup, 1 × 1 and enlarging; workgroups of 4 to 64", async () => {
     for (const [outHeight, outWidth] of [

@@ -1,6 +1,6 @@
 /** layer_norm, layer_norm_grad and layer_norm_grad_affine, as their ops bind them. */
 import { describe, expect, it } from "vitest";
-import { Graph } from "../../src/autodiff/graph.ts";
+import { Graph, type Tensor } from "../../src/autodiff/graph.ts";
 import { layerNorm } from "../../src/autodiff/norm.ts";
 import { layerNormGradOp, layerNormOp } from "../../src/ops/layerNorm.ts";
 import type { Target } from "../../src/ops/opDefinition.ts";
@@ -85,9 +85,10 @@ async function backward(
   const inputs = [matrix("dY"), matrix("x"), graph.input("stats", [rows, 2])];
   if (hasAffine) inputs.push(graph.input("weight", [columns]));
   const outputs = graph.add(layerNormGradOp, inputs, { epsilon: 1e-5, hasAffine });
-  const wanted = { dX: outputs[0]!, ...(hasAffine ? { dWeight: outputs[1]!, dBias: outputs[2]! } : {}) };
+  const wanted: Record<string, Tensor> = { dX: outputs[0]! };
+  if (hasAffine) Object.assign(wanted, { dWeight: outputs[1]!, dBias: outputs[2]! });
   const feeds = { dY: new Float32Array(dY), x: new Float32Array(x), stats, weight };
-  const out: Record<string, Float32Array> = await evaluate(engine(), graph, feeds, wanted, target);
+  const out = await evaluate(engine(), graph, feeds, wanted, target);
   const given = {
     mean: stats.filter((_, i) => i % 2 === 0),
     inverseStd: stats.filter((_, i) => i % 2 === 1),

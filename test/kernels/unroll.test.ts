@@ -79,6 +79,17 @@ const convInputs = ["x", "filter_taps", "scale", "bias", "addend"];
 const convEpilogue = { HAS_SCALE: true, HAS_BIAS: true, HAS_ADDEND: true, RELU: true };
 const convWeight = { pad_w: 1, splits: 2, split_rows: 2 };
 const convTile = { KERNEL_W: 3, STRIDE_W: 2, EDGE_LEFT: 1, EDGE_RIGHT: 4, WG: 4 };
+const similarityParams = {
+  pairs: 9,
+  column_start: 0,
+  columns: 18,
+  quads: 2,
+  weight_quads: 1,
+  scale: 0.3,
+  inverse_temperature: 2,
+  negative_weight: 0.1,
+  beta: 0.2,
+};
 const VARIANTS: readonly Variant[] = [
   {
     kernel: kernels.elementwiseUnary,
@@ -103,6 +114,44 @@ const VARIANTS: readonly Variant[] = [
     run: { buffers: { x, y: unwritten(301) }, params: { count: 290, x_offset: 3, y_offset: 5 }, knobs: { WG: 16 } },
     output: "y",
   },
+  // Two images of 7 × 5 to 4 × 3, both interpolations; draws are a crop at (1, 1) of 5 × 3 and colour factors.
+  ...[
+    { TAPS: 2, SAMPLES: 2, PACKED: true },
+    { TAPS: 4, SAMPLES: 1, PACKED: false },
+  ].map((knobs) => ({
+    kernel: kernels.augmentImage,
+    run: {
+      buffers: {
+        pixels: Uint32Array.from({ length: 70 }, (_, i) => Math.imul(i + 1, 0x9e3779b1)),
+        indices: Uint32Array.of(1, 0),
+        draws: Float32Array.from({ length: 40 }, (_, i) => [1, 1, 5, 3, 1, 1, 1.1, 0.9, 1.2, 0.1, 228][i % 20] ?? 0),
+        y: unwritten(96),
+      },
+      params: {
+        views: 1,
+        images: 2,
+        record: 20,
+        height: 7,
+        width: 5,
+        out_height: 4,
+        out_width: 3,
+        image_stride: 140,
+        channel_stride: 1,
+        row_stride: 20,
+        column_stride: 4,
+        pixels_offset: 0,
+        cubic_a: -0.75,
+        mean_r: 0,
+        mean_g: 0,
+        mean_b: 0,
+        inverse_std_r: 1,
+        inverse_std_g: 1,
+        inverse_std_b: 1,
+      },
+      knobs: { WG: 4, ...knobs },
+    },
+    output: "y",
+  })),
   ...[true, false].map((SYMMETRIC) => ({
     kernel: kernels.crossCorrelation,
     run: {
@@ -161,6 +210,26 @@ const VARIANTS: readonly Variant[] = [
     { ...convWeight, stride_h: 2, stride_w: 2, ci: 8, co: 12 },
     {},
   ),
+  ...[0, 1].flatMap((MODE): Variant[] => [
+    {
+      kernel: kernels.similarityRows,
+      run: {
+        buffers: { u: x, v: b, stats: unwritten(36), terms: unwritten(18) },
+        params: { ...similarityParams, rows: 18 },
+        knobs: { WG: 4, ROWS: 4, MODE, SEPARATE_WEIGHTS: MODE === 1 },
+      },
+      output: "terms",
+    },
+    {
+      kernel: kernels.similarityWeights,
+      run: {
+        buffers: { u: x, v: b, stats: b, w: unwritten(18 * 18) },
+        params: { ...similarityParams, row_start: 0, rows: 18, factor: 0.5 },
+        knobs: { WG_X: 2, WG_Y: 2, ROWS: 4, MODE, SEPARATE_WEIGHTS: MODE === 1 },
+      },
+      output: "w",
+    },
+  ]),
 ];
 
 describe("rolled and unrolled", () => {

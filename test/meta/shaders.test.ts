@@ -81,6 +81,7 @@ const BYTES: Record<string, number> = {
   "vec2<u32>": 8,
   "vec4<f32>": 16,
   "vec4<u32>": 16,
+  "mat4x4<f32>": 64,
 };
 
 /** Invocations per workgroup and bytes of workgroup memory of code whose knobs are constants. */

@@ -184,6 +184,22 @@ export interface ImageSpec {
   readonly std: readonly number[];
 }
 
+/** Red, green and blue as the lower three bytes of a word per pixel. */
+export function packed(pixels: Uint8Array, layout: ImageSpec["layout"], count: number): Uint32Array {
+  const words: number[] = [];
+  for (let image = 0; image < count; image++) {
+    for (let row = 0; row < layout.height; row++) {
+      for (let column = 0; column < layout.width; column++) {
+        const place =
+          layout.offset + image * layout.imageStride + row * layout.rowStride + column * layout.columnStride;
+        const [r, g, b] = [0, 1, 2].map((c) => pixels[place + (layout.channels === 1 ? 0 : c) * layout.channelStride]!);
+        words.push(r! + 256 * g! + 65_536 * b!);
+      }
+    }
+  }
+  return Uint32Array.from(words);
+}
+
 /** One view, [h, w, 4] row-major, the fourth channel 0. */
 export function augmentedImage(pixels: Uint8Array, image: number, draw: Draw, spec: ImageSpec): Float64Array {
   const { layout } = spec;

@@ -101,7 +101,7 @@ const SHOWN = 8;
 const HOW: Readonly<Record<SolveDocument["measured"], string>> = {
   all: "",
   sample: "residual and orthogonality are estimated from a sample of the vectors, in float64\n",
-  gpu: "the residual is the GPU's own estimate; --vectors measures it, and the orthogonality, in float64\n",
+  gpu: "the residual is the off-diagonal left on the GPU; --vectors measures it, and the orthogonality, in float64\n",
 };
 
 function report(document: SolveDocument, written: readonly string[]): string {

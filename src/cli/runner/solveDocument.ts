@@ -14,7 +14,7 @@ export interface SolveDocument {
   readonly status: readonly EighStatus[];
   /**
    * How residual and orthogonality were found: in float64 on the CPU from all columns or from a sample of them, or, of large matrices
-   * without vectors, the residual by the GPU alone.
+   * without vectors, by the GPU alone: the off-diagonal that is left, which is the residual but for rounding.
    */
   readonly measured: Measured;
 }
@@ -30,14 +30,14 @@ export function part<T extends Float32Array>(array: T, index: number, size: numb
   return array.subarray(index * size, (index + 1) * size);
 }
 
-/** @param measure errors of matrix g; without it, `estimate` is the GPU's */
+/** @param measure errors of matrix g; without it, the residual is the off-norm */
 export function solveDocument(
   n: number,
   solved: {
     readonly values: Float32Array;
     readonly sweeps: readonly number[];
     readonly status: readonly EighStatus[];
-    readonly residual: readonly number[];
+    readonly offNorm: readonly number[];
   },
   measure: ((g: number) => DecompositionErrors) | undefined,
 ): SolveDocument {
@@ -50,7 +50,7 @@ export function solveDocument(
     values: status.map((state, g) => Array.from(part(values, g, n), (value) => (state === "nonfinite" ? null : value))),
     sweeps,
     residual: status.map((state, g) =>
-      state === "nonfinite" ? null : measure ? (errors[g]?.residual ?? null) : (solved.residual[g] ?? null),
+      state === "nonfinite" ? null : measure ? (errors[g]?.residual ?? null) : (solved.offNorm[g] ?? null),
     ),
     orthogonality: errors.map((error) => error?.orthogonality ?? null),
     status,

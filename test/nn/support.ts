@@ -1,0 +1,52 @@
+/** Weights and images for tests of models. */
+
+import {
+  exportWeights,
+  flatLayout,
+  importWeights,
+  type ModelSpec,
+  type ModelState,
+  type NamedWeight,
+} from "../../src/nn/index.ts";
+import { elementCount } from "../../src/ops/opDefinition.ts";
+import { TestRandom } from "../support/random.ts";
+
+/** Random state of a model: filters and matrices of their own scale, scales and variances about 1, the rest small. */
+export function randomState(
+  spec: ModelSpec,
+  seed: number,
+): { state: ModelState; tensors: Record<string, NamedWeight> } {
+  const random = new TestRandom(seed);
+  const zeros: ModelState = {
+    parameters: new Float32Array(flatLayout(spec.parameters).elements),
+    running: importWeights({ parameters: [], running: [] }, {}).running,
+  };
+  const running = new Float32Array(
+    spec.running.reduce((end, { offset, channels }) => Math.max(end, offset + 2 * channels), 0),
+  );
+  const template = exportWeights(spec, { ...zeros, running });
+  const tensors: Record<string, NamedWeight> = {};
+  for (const [name, { shape }] of Object.entries(template)) {
+    const fanIn = elementCount(shape.slice(1));
+    const isScale = /(?:bn\d|downsample\.1)\.weight$|running_var$/.test(name);
+    const data = random.normals(elementCount(shape), shape.length > 1 ? Math.sqrt(2 / fanIn) : 0.2);
+    tensors[name] = { shape, data: isScale ? data.map((value) => 1 + 0.5 * Math.tanh(value)) : data };
+  }
+  return { state: importWeights(spec, tensors), tensors };
+}
+
+/** NCHW images with `channels` channels as NHWC padded to four. */
+export function padded(
+  images: ArrayLike<number>,
+  [batch, channels, height, width]: readonly [number, number, number, number],
+): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(batch * height * width * 4);
+  for (let b = 0; b < batch; b++) {
+    for (let c = 0; c < channels; c++) {
+      for (let p = 0; p < height * width; p++) {
+        result[(b * height * width + p) * 4 + c] = images[(b * channels + c) * height * width + p] ?? 0;
+      }
+    }
+  }
+  return result;
+}
