@@ -1021,6 +1021,55 @@ const MUTANTS = [
     to: "stackViews(za, zb)",
     tests: ["test/ssl/gradients.test.ts"],
   },
+  {
+    name: "pack_pixels: green and blue exchanged",
+    file: "shaders/augment/pack_pixels.wgsl",
+    from: "(green << 8u) | (blue << 16u)",
+    to: "(blue << 8u) | (green << 16u)",
+    tests: ["test/kernels/augment.test.ts"],
+  },
+  {
+    name: "augment_image: packed images read a byte late",
+    file: "shaders/augment/augment_image.wgsl",
+    from: "vec3<u32>(word & 0xffu, (word >> 8u) & 0xffu, (word >> 16u) & 0xffu)",
+    to: "vec3<u32>((word >> 8u) & 0xffu, (word >> 16u) & 0xffu, word >> 24u)",
+    tests: ["test/kernels/augment.test.ts"],
+  },
+  {
+    name: "detectSteps: steps counted from 0",
+    file: "src/spectrum/stepDetection.ts",
+    from: "const times = Array.from(steps, (step) => step + 1);",
+    to: "const times = Array.from(steps, (step) => step);",
+    tests: ["test/spectrum/stepDetection.test.ts"],
+  },
+  {
+    name: "detectSteps: the last tenth of the records",
+    file: "src/spectrum/stepDetection.ts",
+    from: "time > (1 - rule.plateauShare) * end",
+    to: "r >= (1 - rule.plateauShare) * times.length",
+    tests: ["test/spectrum/stepDetection.test.ts"],
+  },
+  {
+    name: "detectSteps: thresholds not bounded by the reference",
+    file: "src/spectrum/stepDetection.ts",
+    from: "Math.min(Math.max(p, rule.learnedShare * reference), reference)",
+    to: "Math.max(p, rule.learnedShare * reference)",
+    tests: ["test/spectrum/stepDetection.test.ts"],
+  },
+  {
+    name: "lossPeaks: prominence above the deeper valley",
+    file: "src/spectrum/lossPeaks.ts",
+    from: "height - Math.max(valley(1), valley(-1))",
+    to: "height - Math.min(valley(1), valley(-1))",
+    tests: ["test/spectrum/stepDetection.test.ts"],
+  },
+  {
+    name: "bimodality: uncorrected skewness",
+    file: "src/spectrum/bimodality.ts",
+    from: " * (Math.sqrt(n * (n - 1)) / (n - 2))",
+    to: "",
+    tests: ["test/spectrum/shape.test.ts"],
+  },
 ];
 
 const root = fileURLToPath(new URL("..", import.meta.url));

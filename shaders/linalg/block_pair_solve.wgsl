@@ -7,8 +7,8 @@
 //
 // Layout    state u32[batch, 4] word 2: 1 when the matrix is finished, then nothing is touched · matrix f32[batch, n, n] symmetric, n a
 //           multiple of 32, the tiles of the pairs rotated in place (not with GRAM) · tile f32[batch, pairs, 32, 32], pairs = blocks/2:
-//           with GRAM the symmetric tiles, lower triangle read and destroyed; without GRAM or SHARED scratch; else unused
-//           rotations f32[batch, pairs, 32, 32]: P[k][r], x'[r] = x[r] + Σ_k P[k][r] x[k]; left alone where nothing turned
+//           with GRAM the symmetric tiles, lower triangle read and destroyed; else unused
+//           rotations f32[batch, pairs, 32, 32]: P[k][r], x'[r] = x[r] + Σ_k P[k][r] x[k]; meaningless where nothing turned
 //           counters u32[batch, pairs, 2]: word 0 grows by the number of entries above the threshold before rotating, word 1 is that
 //           number (0: no rotation, P is to be taken as zero)
 // Dispatch  (groups, batch, 1), any number of groups: workgroups stride over the pairs
@@ -58,7 +58,11 @@ fn load(at: u32) -> f32 {
   if (SHARED) {
     return shared_tile[at];
   } else {
-    return tile[tile_base + at];
+    if (GRAM) {
+      return tile[tile_base + at];
+    } else {
+      return rotations[tile_base + at];
+    }
   }
 }
 
@@ -66,7 +70,11 @@ fn store(at: u32, value: f32) {
   if (SHARED) {
     shared_tile[at] = value;
   } else {
-    tile[tile_base + at] = value;
+    if (GRAM) {
+      tile[tile_base + at] = value;
+    } else {
+      rotations[tile_base + at] = value;
+    }
   }
 }
 
@@ -268,6 +276,18 @@ fn block_pair_solve(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
       storageBarrier();
     }
 
+    if (!GRAM) {
+      for (var r = lane; r < 32u; r += WG) {
+        let row = r + select(start_q, start_p, r < 16u);
+        for (var c = 0u; c < 32u; c++) {
+          let column = c + select(start_q, start_p, c < 16u);
+          matrix[matrix_base + row * params.n + column] = load(entry(r, c));
+        }
+        matrix[matrix_base + row * params.n + row] = diagonal[r] + shift[r];
+      }
+    }
+    // Without GRAM or SHARED the tile was kept where P comes now.
+    storageBarrier();
     if (SHARED) {
       for (var at = lane; at < 1024u; at += WG) {
         rotations[tile_base + at] = shared_rotation[32u * (at & 31u) + (at >> 5u)];
@@ -280,16 +300,6 @@ fn block_pair_solve(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
           rotations[tile_base + 128u * lane + 64u + r] = p_rows[r].z;
           rotations[tile_base + 128u * lane + 96u + r] = p_rows[r].w;
         }
-      }
-    }
-    if (!GRAM) {
-      for (var r = lane; r < 32u; r += WG) {
-        let row = r + select(start_q, start_p, r < 16u);
-        for (var c = 0u; c < 32u; c++) {
-          let column = c + select(start_q, start_p, c < 16u);
-          matrix[matrix_base + row * params.n + column] = load(entry(r, c));
-        }
-        matrix[matrix_base + row * params.n + row] = diagonal[r] + shift[r];
       }
     }
     // The next pair's tile comes into the same workgroup memory.

@@ -1,8 +1,9 @@
 /** Differentiable decompositions and functions of matrices. */
+import { defaultCutoff, type SymmetricExponent } from "../linalg/powSym.ts";
 import { eighOp } from "../ops/eigh.ts";
 import { asMatrices, operand, shapeError } from "../ops/opDefinition.ts";
 import { svdOp } from "../ops/svd.ts";
-import { type SymmetricExponent, symmetricPowerOp } from "../ops/symmetric.ts";
+import { symmetricPowerOp } from "../ops/symmetric.ts";
 import { multiply, scale } from "./functions.ts";
 import type { Tensor } from "./graph.ts";
 
@@ -71,7 +72,7 @@ export interface PowSymOptions {
  */
 export function powSym(a: Tensor, exponent: SymmetricExponent, options: PowSymOptions = {}): Tensor {
   const { rows: n } = asMatrices(a);
-  const cutoff = options.cutoff ?? 2 * n * U;
+  const cutoff = options.cutoff ?? defaultCutoff(n);
   if (!(cutoff >= 0 && cutoff < 1)) {
     throw shapeError(
       "powSym",

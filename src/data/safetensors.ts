@@ -70,6 +70,8 @@ export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsFi
   for (const [key, entry] of Object.entries(header)) {
     if (key === "__metadata__") continue;
     const { dtype, shape, start, end } = tensorEntry(entry) ?? {};
+    // PyTorch's counters of batches, the only integers in its models' files, are passed over.
+    if (dtype === "I64" && /(?:^|\.)num_batches_tracked$/.test(key)) continue;
     const array = dtype === "F32" || dtype === "U32" ? DTYPES[dtype] : undefined;
     if (!array || !shape || start === undefined || end === undefined) {
       throw damaged(`tensor ${key} has no dtype F32 or U32, shape and data_offsets`);

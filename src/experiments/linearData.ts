@@ -76,8 +76,8 @@ export function linearShape({ data, model }: LinearConfig): LinearShape {
   return { n, m, d: model.outputs };
 }
 
-/** Largest matrix that the per-step eigen-solver takes. */
-const MAX_OUTPUTS = 64;
+/** Largest matrix that the eigen-solver takes in one dispatch. */
+const MAX_OUTPUTS = 128;
 
 function inputFeatures(data: LinearConfig["data"]): number {
   switch (data.source) {

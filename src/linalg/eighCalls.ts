@@ -31,8 +31,8 @@ export const STATUS_WORDS = 4;
 /** Largest order that is solved. */
 export const MAX_EIGH_ORDER = 2048;
 
-/** Largest order that one workgroup solves in one short dispatch. */
-export const ONE_WORKGROUP_ORDER = 128;
+/** Largest order that one workgroup solves in one short dispatch; beyond it padded blocks fit in 3n² floats of scratch. */
+export const ONE_WORKGROUP_ORDER = 144;
 
 /** Sweeps before a matrix is flagged as not converged; the hardest seen needs 21 (docs/numerics.md). */
 const MAX_SWEEPS = 30;
@@ -138,7 +138,7 @@ function blocked({ n, batch, vectors, order }: EighShape, target: Target): reado
           bindings: {
             state,
             matrix: work,
-            tile: isShared ? UNUSED : scratch("tile", batch * pairs * TILE * TILE),
+            tile: UNUSED,
             rotations,
             counters,
           },

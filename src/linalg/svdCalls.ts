@@ -185,7 +185,7 @@ function blockRotations(
         TOLERANCE,
         NEGLIGIBLE: 1e-37,
       },
-      params: { batch, n: xCount, blocks, round: index },
+      params: { batch, n: xCount, blocks, round: index, groups: software ? Math.min(pairs, 4) : pairs },
       bindings: { state, matrix: scratch("no matrix", 4), tile: gram, rotations, counters },
     },
     turn(triangle, xQuads, index),

@@ -1,5 +1,6 @@
 /** Functions of symmetric matrices and derivatives of their decompositions, from eigenvalues and eigenvectors already at hand. */
-import { eighGrad, symmetricPower, symmetricPowerGrad } from "../kernels/library.ts";
+import { eighGrad, symmetricPowerGrad } from "../kernels/library.ts";
+import { powerCode, type SymmetricExponent, symmetricPowerCall } from "../linalg/powSym.ts";
 import {
   asMatrices,
   type OpDefinition,
@@ -9,9 +10,6 @@ import {
   shapeError,
   type TensorSpec,
 } from "./opDefinition.ts";
-
-/** Exponents that have a kernel. */
-export type SymmetricExponent = 0.5 | -0.5 | -1;
 
 export interface SymmetricPowerAttributes {
   readonly exponent: SymmetricExponent;
@@ -25,8 +23,6 @@ export interface EighGradAttributes {
   /** Relative gap below which two eigenvalues count as one. */
   readonly gap: number;
 }
-
-const POWER_CODE: Readonly<Record<SymmetricExponent, number>> = { 0.5: 0, [-0.5]: 1, [-1]: 2 };
 
 /** @throws EngineError GRAPH-SHAPE unless the square matrices and the eigenvalues belong together */
 function requireDecomposition(op: string, inputs: readonly TensorSpec[], values: TensorSpec, squares: TensorSpec[]) {
@@ -84,18 +80,12 @@ export const symmetricPowerOp: OpDefinition<SymmetricPowerAttributes> = {
   },
   lower({ inputs, attributes }) {
     const { batch, rows: n } = asMatrices(operand(inputs, 0));
-    return [
-      {
-        kernel: symmetricPower,
-        knobs: { POWER: POWER_CODE[attributes.exponent] },
-        params: { batch, n, cutoff: attributes.cutoff },
-        bindings: {
-          values: { kind: "input", index: 1 },
-          vectors: { kind: "input", index: 2 },
-          y: { kind: "output", index: 0 },
-        },
-      },
-    ];
+    const bindings = {
+      values: { kind: "input", index: 1 },
+      vectors: { kind: "input", index: 2 },
+      y: { kind: "output", index: 0 },
+    } as const;
+    return [symmetricPowerCall({ n, batch, ...attributes }, bindings)];
   },
 };
 
@@ -113,7 +103,7 @@ export const symmetricPowerGradOp: OpDefinition<SymmetricPowerAttributes> = {
     return [
       {
         kernel: symmetricPowerGrad,
-        knobs: { POWER: POWER_CODE[attributes.exponent] },
+        knobs: { POWER: powerCode(attributes.exponent) },
         params: { batch, n, cutoff: attributes.cutoff },
         bindings: {
           values: { kind: "input", index: 0 },

@@ -1,12 +1,12 @@
 /** Models against torchvision's counts and names, and against a float64 forward pass. */
 import { describe, expect, it } from "vitest";
-import { multiply, sum } from "../../src/autodiff/functions.ts";
+import { multiply, pack, sum } from "../../src/autodiff/functions.ts";
 import { grad } from "../../src/autodiff/grad.ts";
 import { Graph } from "../../src/autodiff/graph.ts";
+import { planGraph } from "../../src/autodiff/planner.ts";
 import {
   describeModel,
   exportWeights,
-  flatLayout,
   type Model,
   type ModelState,
   ParameterScope,
@@ -21,7 +21,7 @@ import {
 } from "../../src/nn/index.ts";
 import { type ResNetStructure, resnetForward, type TorchWeights } from "../oracle/resnet.ts";
 import { useEngine } from "../support/device.ts";
-import { evaluate } from "../support/graphs.ts";
+import { evaluate, REGISTER_TARGET } from "../support/graphs.ts";
 import { U } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
 import { padded, randomState } from "./support.ts";
@@ -214,16 +214,21 @@ describe("gradients of a whole net", () => {
     const y = model(ParameterScope.create(graph), graph.input("images", [4, 8, 8, 4]));
     const loss = sum(multiply(y, graph.input("weights", y.shape)));
     const parameters = graph.leaves.filter((leaf) => leaf.leaf?.role === "parameter");
-    const gradients = Object.fromEntries(grad(loss, parameters).map((tensor, i) => [parameters[i]!.name, tensor]));
+    const offsets = graph.segments.map(({ offset }) => offset);
+    const gradients = pack(graph, grad(loss, parameters), offsets, [graph.parameterElements]);
+    const plan = planGraph({ graph, programs: { main: [gradients] }, outputs: { gradients }, target: REGISTER_TARGET });
+    // Every kernel writes its part of the flat gradients itself.
+    expect(plan.calls.filter(({ kernel }) => kernel.name.endsWith("copy_range"))).toEqual([]);
     const feeds: Record<string, Float32Array<ArrayBuffer>> = { images: padded(images, shape), weights };
     graph.segments.forEach(({ name, offset, elements }) => {
       feeds[name] = state.parameters.slice(offset, offset + elements);
     });
-    const results = await evaluate(engine(), graph, feeds, gradients);
+    const { flat } = await evaluate(engine(), graph, feeds, { flat: gradients });
     // As PyTorch would see them.
-    const flat = new Float32Array(flatLayout(spec.parameters).elements);
-    for (const { name, offset } of graph.segments) flat.set(results[name]!, offset);
-    const torchGradients = exportWeights({ ...spec, running: [] }, { parameters: flat, running: new Float32Array(0) });
+    const torchGradients = exportWeights(
+      { ...spec, running: [] },
+      { parameters: new Float32Array(flat), running: new Float32Array(0) },
+    );
     const structure = { stem: { ...cifar, stride: 2 }, strides: [1, 2, 2], head: "head", isTraining: true };
     const value = (moved: Record<string, { shape: readonly number[]; data: Float64Array }>) =>
       resnetForward(moved, images, shape, structure).reduce((total, entry, i) => total + entry * weights[i]!, 0);

@@ -4,6 +4,7 @@ import { CompiledPlan } from "../../src/autodiff/compiledPlan.ts";
 import { multiply, sum } from "../../src/autodiff/functions.ts";
 import { Graph, type Node, type Tensor } from "../../src/autodiff/graph.ts";
 import { planGraph } from "../../src/autodiff/planner.ts";
+import { encodeSafetensors, parseSafetensors } from "../../src/data/index.ts";
 import { movingAverage as movingAverageKernel } from "../../src/kernels/library.ts";
 import { runKernel } from "../../src/kernels/runKernel.ts";
 import {
@@ -342,6 +343,22 @@ describe("weights in PyTorch's names and layout", () => {
     const wrong = { ...tensors, "fc.weight": { shape: [6, 16], data: new Float32Array(96) } };
     expect(() => importWeights(spec, wrong)).toThrow(/fc.weight has shape \[6, 16\] in the file and \[6, 32\]/);
   });
+});
+
+it("a safetensors file written by PyTorch loads: its batch counters, 64-bit integers, are passed over", () => {
+  const spec = describeModel((scope, x) => batchNormLayer(scope, "bn", 4)(x), [3, 4]);
+  const { tensors, state } = randomState(spec, 8);
+  const own = encodeSafetensors({ tensors, metadata: {} });
+  const headerBytes = Number(new DataView(own.buffer).getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(own.subarray(8, 8 + headerBytes)));
+  const end = own.byteLength - 8 - headerBytes;
+  const counter = { dtype: "I64", shape: [], data_offsets: [end, end + 8] };
+  const text = new TextEncoder().encode(JSON.stringify({ ...header, "bn.num_batches_tracked": counter }));
+  const bytes = new Uint8Array(8 + text.length + end + 8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+  bytes.set(text, 8);
+  bytes.set(own.subarray(8 + headerBytes), 8 + text.length);
+  expect(importWeights(spec, parseSafetensors(bytes, "torch.safetensors").tensors)).toEqual(state);
 });
 
 describe("projectors and predictors", () => {
