@@ -49,8 +49,8 @@ fn cos_sin_turns(u: f32) -> vec2<f32> {
   return vec2<f32>(sine, -cosine);
 }
 
-// exp(x) for x in [-87, 88], 0 below and exp(88) above. Relative error at most 2u (1.31u measured, test/kernels/gelu.test.ts). Reduction by
-// ln 2 in two parts and polynomial of Cephes expf on [-ln 2 / 2, ln 2 / 2].
+// exp(x) for x in [-87, 88], 0 below and exp(88) above. Relative error at most 2u (1.31u measured, test/kernels/gelu.test.ts).
+// Reduction by ln 2 in two parts and polynomial of Cephes expf on [-ln 2 / 2, ln 2 / 2].
 fn exponential(x: f32) -> f32 {
   let bounded = clamp(x, -87.0, 88.0);
   let n = floor(bounded * 1.44269504 + 0.5);

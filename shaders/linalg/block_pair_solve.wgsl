@@ -142,9 +142,8 @@ fn block_pair_solve(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
       counters[2u * pair_index] += count;
       counters[2u * pair_index + 1u] = count;
     }
-    if (workgroupUniformLoad(&total) == 0u) {
-      continue;
-    }
+    // No `continue` where nothing turns: old lavapipe loses its way when a loop around barriers goes on from its middle.
+    let turns = workgroupUniformLoad(&total) != 0u;
 
     // Without SHARED: 8 lanes keep four rows of P each, a register a column. After a round the columns move on as the players do, so that
     // slot s always turns the same two registers.
@@ -159,7 +158,7 @@ fn block_pair_solve(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
         shared_rotation[at] = 0.0;
       }
     }
-    let rounds = select(31u, 16u, CROSS);
+    let rounds = select(0u, select(31u, 16u, CROSS), turns);
     for (var round = 0u; round < rounds; round++) {
       for (var slot = lane; slot < 16u; slot += WG) {
         var p = slot;
@@ -276,7 +275,7 @@ fn block_pair_solve(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
       storageBarrier();
     }
 
-    if (!GRAM) {
+    if (!GRAM && turns) {
       for (var r = lane; r < 32u; r += WG) {
         let row = r + select(start_q, start_p, r < 16u);
         for (var c = 0u; c < 32u; c++) {
@@ -288,11 +287,12 @@ fn block_pair_solve(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     }
     // Without GRAM or SHARED the tile was kept where P comes now.
     storageBarrier();
-    if (SHARED) {
+    if (SHARED && turns) {
       for (var at = lane; at < 1024u; at += WG) {
         rotations[tile_base + at] = shared_rotation[32u * (at & 31u) + (at >> 5u)];
       }
-    } else {
+    }
+    if (!SHARED && turns) {
       if (lane < 8u) {
         for (var r = 0u; r < 32u; r++) { //#unroll
           rotations[tile_base + 128u * lane + r] = p_rows[r].x;

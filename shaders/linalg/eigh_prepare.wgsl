@@ -54,10 +54,12 @@ fn eigh_prepare(@builtin(global_invocation_id) id: vec3<u32>) {
   for (var row = id.y * ROWS; row < end; row++) {
     var entries = vec4<f32>();
     var unit = vec4<f32>();
-    for (var c = 0u; c < 4u; c++) {
+    for (var c = 0u; c < 4u; c++) { //#unroll
       let column = 4u * id.x + c;
       if (max(row, column) < n && !is_trivial) {
-        entries[c] = a[start + max(row, column) * n + min(row, column)] * shrink;
+        let entry = a[start + max(row, column) * n + min(row, column)];
+        // By bits: some drivers flush denormals, others do not.
+        entries[c] = select(entry * shrink, 0.0, (bitcast<u32>(entry) & 0x7fffffffu) < 0x00800000u);
       }
       unit[c] = select(0.0, 1.0, row == column);
     }

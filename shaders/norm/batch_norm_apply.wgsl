@@ -10,7 +10,8 @@
 // Dispatch  (⌈quads/QUADS⌉, ⌈rows/chunk⌉, 1)
 // Knobs     WG, QUADS powers of two, QUADS ≤ WG; SHARED: lanes that share channels combine the parts together (barriers), else each alone;
 //           RUNNING, SUBTRACT_MEAN, DIVIDE, AFFINE (weight and bias), ADDEND, RELU
-// Error     y: (|x − mean|·(γ_9 + ρ) + e)·|weight|·r + γ_4·(|bias| + |addend| + |y|), where e and ρ are the errors of mean and r that follow
+// Error     y: (|x − mean|·(γ_9 + ρ) + e)·|weight|·r + γ_4·(|bias| + |addend| + |y|), where e and ρ are the errors of mean and r
+//           that follow
 //           from those of the partials (test/kernels/batchNorm.test.ts)   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
 // Backward  norm/batch_norm_grad_reduce.wgsl, norm/batch_norm_grad_apply.wgsl
 // Oracle    test/oracle/batchNorm.ts

@@ -1,9 +1,10 @@
-// batch_norm_grad_reduce — the sums that the cotangent of batch normalisation needs, per channel and part of the rows; the ReLU's mask on the fly.
+// batch_norm_grad_reduce — the sums that the cotangent of batch normalisation needs, per channel and part; applies the ReLU's mask.
 //
 //   d = d_y where y > 0, else 0 (with RELU; stored in masked), else d_y      x̂ = (x − mean)·r
 //   partials[p, 0, c] = Σ d      partials[p, 1, c] = Σ d·x̂      over rows p·chunk … (p+1)·chunk − 1
 //
-// Layout    d_y, x, y, masked f32[rows, 4·quads] as vec4 · moments f32[≥ 2·4·quads] (mean, unbiased variance) · partials f32[parts, 2, 4·quads]
+// Layout    d_y, x, y, masked f32[rows, 4·quads] as vec4 · moments f32[≥ 2·4·quads] (mean, unbiased variance) · partials f32[parts,
+//           2, 4·quads]
 // Dispatch  (⌈quads/QUADS⌉, parts, 1) with SHARED, else (⌈quads/QUADS⌉, parts·QUADS/WG, 1)
 // Knobs     WG, QUADS powers of two, QUADS ≤ WG; SHARED: the lanes of a workgroup share one part (a tree, barriers), else each lane that
 //           shares channels has a part of its own; SUBTRACT_MEAN and DIVIDE as in batch_norm_apply, RELU

@@ -7,7 +7,7 @@
 // Dispatch  (⌈quads/QUADS⌉, parts, 1) with SHARED, else (⌈quads/QUADS⌉, parts·QUADS/WG, 1)
 // Knobs     WG, QUADS powers of two, QUADS ≤ WG; SHARED: the lanes of a workgroup share one part (a tree, barriers), else each lane that
 //           shares channels has a part of its own (no barrier, no workgroup memory)
-// Error     sums: γ_k·Σ|x|, k = ⌈rows of a lane⌉ + log2 WG; squares: γ_{2k+8}·Σd² + 2·√(n·Σd²)·h + n·h², h = γ_{k+8}·4·√(mean x²), which
+// Error     sums: γ_k·Σ|x|, k = ⌈rows of a lane⌉ + log2 WG; squares: γ_{2k+8}·Σd² + 2·√(n·Σd²)·h + n·h², h = γ_{k+8}·5·√(mean x²), which
 //           test/kernels/batchNorm.test.ts derives   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
 // Backward  norm/batch_norm_grad_reduce.wgsl
 // Oracle    test/oracle/batchNorm.ts

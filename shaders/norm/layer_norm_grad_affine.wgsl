@@ -5,7 +5,8 @@
 // Layout    d_y, x f32[rows, 4·quads] as vec4 · stats f32[rows, 2] (mean, r) · d_weight, d_bias f32[4·quads]
 // Dispatch  (⌈quads/QUADS⌉, 1, 1); a workgroup owns QUADS channel quads, WG/QUADS rows at a time
 // Knobs     WG, QUADS powers of two, QUADS ≤ WG
-// Error     d_weight: γ_{k+3}·Σ|d_y|·(|x| + |mean|)·r, d_bias: γ_k·Σ|d_y|, k = ⌈rows·QUADS/WG⌉ + log2(WG/QUADS)   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
+// Error     d_weight: γ_{k+3}·Σ|d_y|·(|x| + |mean|)·r, d_bias: γ_k·Σ|d_y|, k = ⌈rows·QUADS/WG⌉ + log2(WG/QUADS)   (γ_k =
+//           k·u/(1−k·u), u = 2⁻²⁴)
 // Backward  not differentiated
 // Oracle    test/oracle/layerNorm.ts
 // Source    Ba, Kiros & Hinton 2016

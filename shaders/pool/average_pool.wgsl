@@ -1,6 +1,7 @@
 // average_pool — mean of each window; entries beyond the edge count as zeros. A window of the whole image is global average pooling.
 //
-//   y[b, i, j, c] = (1/(kernel_height·kernel_width)) Σ x[b, i·stride_y − pad_y + p, j·stride_x − pad_x + q, c]      over p, q inside the image
+//   y[b, i, j, c] = (1/(kernel_height·kernel_width)) Σ x[b, i·stride_y − pad_y + p, j·stride_x − pad_x + q, c]      over p, q inside
+//   the image
 //
 // Layout    x f32[batch, height, width, 4·quads] as vec4 · y f32[batch, out_height, out_width, 4·quads] as vec4
 // Dispatch  ⌈batch·out_height·out_width·quads / WG⌉ workgroups, folded into y

@@ -1,4 +1,4 @@
-// barlow_columns — standardises each output dimension of two views, and tells how far their correlation falls short of 1 without cancelling.
+// barlow_columns — standardises each output dimension of two views; 1 minus their correlation, without cancelling.
 //
 //   y_v[i, j] = (z_v[i, j] − mean_v[j]) · s_v[j],  s_v[j] = 1/√(var_v[j] + epsilon), biased variance
 //   shortfall[j] = 1 − (1/rows) Σ_i y_0·y_1 = (1/2·rows) Σ_i (y_0 − y_1)² + (epsilon/2)·(s_0² + s_1²),  since mean y_v² = 1 − epsilon·s_v²

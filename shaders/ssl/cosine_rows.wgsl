@@ -1,7 +1,7 @@
 // cosine_rows — per row, an affine function of the cosine between a row of p and the shifted row of z.
 //
 //   p̂ = p / max(‖p‖, ε), ẑ = z / max(‖z‖, ε), z's row (i + shift) mod rows
-//   terms[i] = offset + slope·(1 − p̂·ẑ); the distance 1 − cos is formed as ½‖p̂ − ẑ‖², which does not cancel (directly where a norm is ≤ ε)
+//   terms[i] = offset + slope·(1 − p̂·ẑ); 1 − cos is formed as ½‖p̂ − ẑ‖², without cancelling (directly where a norm is ≤ ε)
 //   stats[i] = (1/‖p‖, 1/‖z‖, κ_p, κ_z), the norms bounded by ε; κ = p̂·ẑ, or 0 where the norm is ≤ ε (there p̂ is linear in p)
 //
 // Layout    p, z f32[rows, columns] from elements p_offset, z_offset · stats f32[rows, 4] · terms f32[rows]

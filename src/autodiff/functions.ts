@@ -143,7 +143,10 @@ export function concat(parts: readonly Tensor[]): Tensor {
   return pack(first.graph, parts, offsets, [rows, ...rest]);
 }
 
-/** Lays tensors out in one at given element offsets. Parts that are runs of one tensor, as far apart there as here, are laid out as that tensor. */
+/**
+ * Lays tensors out in one at given element offsets. Parts that are runs of one tensor, as far apart there as here, are laid out
+ * as that tensor.
+ */
 export function pack(
   graph: Graph,
   parts: readonly Tensor[],

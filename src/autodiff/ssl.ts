@@ -39,7 +39,10 @@ export function stopGradient(x: Tensor): Tensor {
   return x.graph.view(x, x.shape, 0, true);
 }
 
-/** Σ_i (offset + slope·(1 − cos(p_i, z_j))), j = (i + shift) mod rows, of p and z [rows, d]; shape [1]. Norms are bounded below by epsilon. */
+/**
+ * Σ_i (offset + slope·(1 − cos(p_i, z_j))), j = (i + shift) mod rows, of p and z [rows, d]; shape [1]. Norms are bounded below by
+ * epsilon.
+ */
 export function cosineLoss(
   p: Tensor,
   z: Tensor,
@@ -48,7 +51,10 @@ export function cosineLoss(
   return operand(p.graph.add(cosineOp, [p, z], options), 0);
 }
 
-/** Loss of all similarities between the rows of both views, u [2·pairs, 4·k] from `l2Normalize` with padding; shape [1]. Weights made from `weightsFrom` are constants. */
+/**
+ * Loss of all similarities between the rows of both views, u [2·pairs, 4·k] from `l2Normalize` with padding; shape [1]. Weights made
+ * from `weightsFrom` are constants.
+ */
 export function similarityLoss(u: Tensor, attributes: SimilarityAttributes, weightsFrom?: Tensor): Tensor {
   return operand(u.graph.add(similarityOp, weightsFrom ? [u, weightsFrom] : [u], attributes), 0);
 }
@@ -63,8 +69,8 @@ export function standardizeViews(z: Tensor, epsilon: number): { readonly views: 
 }
 
 /**
- * diagonal·Σ_i (c_ii − target)² + offDiagonal·Σ_{i≠j} c_ij² of [.., n, n]; shape [1]. With `shortfall` [n] = target − c_ii, a function of the
- * same embeddings that is known more accurately, its entries stand for the differences; derivatives flow through c.
+ * diagonal·Σ_i (c_ii − target)² + offDiagonal·Σ_{i≠j} c_ij² of [.., n, n]; shape [1]. With `shortfall` [n] = target − c_ii, a function
+ * of the same embeddings that is known more accurately, its entries stand for the differences; derivatives flow through c.
  */
 export function matrixPenalty(c: Tensor, attributes: MatrixPenaltyAttributes, shortfall?: Tensor): Tensor {
   return operand(c.graph.add(matrixPenaltyOp, shortfall ? [c, shortfall] : [c], attributes), 0);
@@ -75,7 +81,10 @@ export function vicregLoss(z: Tensor, attributes: VicregAttributes): Tensor {
   return operand(z.graph.add(vicregOp, [z], attributes), 0);
 }
 
-/** Mean over anchors [rows, d] of a contrastive loss of half squared distances to positives [rows, d] and negatives [rows, H, d]; shape [1]. */
+/**
+ * Mean over anchors [rows, d] of a contrastive loss of half squared distances to positives [rows, d] and negatives [rows, H, d]; shape
+ * [1].
+ */
 export function distanceContrastLoss(
   anchor: Tensor,
   positive: Tensor,

@@ -54,16 +54,37 @@ const UNUSED: Operand = { kind: "unused" };
 const scratch = (name: string, elements: number): Operand => ({ kind: "scratch", name, elements });
 
 /**
- * Knobs of jacobi_eigh. On software adapters a lane is cheap only when it has work, so lanes are few: each takes whole rows of blocks.
- * On GPUs several lanes share a row.
+ * Loop iterations that a lane may make, all loops together, over a solve of TYPICAL_SWEEPS: Mesa's llvmpipe ends an invocation's loops
+ * after 65,535 (docs/portability.md).
+ */
+const LANE_ITERATIONS = 60_000;
+const TYPICAL_SWEEPS = 12;
+
+/**
+ * Knobs of jacobi_eigh. On software adapters a lane is cheap only when it has work, so lanes are few: each takes whole rows of blocks as long
+ * as its loops stay within their limit. On GPUs several lanes share a row.
  */
 export function eighKnobs(n: number, vectors: boolean, isSoftware = true) {
+  const pairs = Math.ceil(n / 2);
   // Rows of blocks that lanes share out, in pairs of a short and a long one.
-  const rows = Math.max(1, Math.ceil((Math.ceil(n / 2) - 1) / 2));
-  const WG = isSoftware ? Math.max(16, Math.ceil(rows / 16) * 16) : n <= 32 ? 64 : n <= 64 ? 128 : 256;
-  // The largest power of two of lanes for each.
-  const STRIPES = 2 ** Math.floor(Math.log2(WG / rows));
+  const rows = Math.max(1, Math.ceil((pairs - 1) / 2));
+  let WG = n <= 32 ? 64 : n <= 64 ? 128 : 256;
+  let STRIPES = 2 ** Math.floor(Math.log2(WG / rows));
+  if (isSoftware) {
+    const lanes = (stripes: number): number => Math.max(16, Math.ceil((rows * stripes) / 16) * 16);
+    STRIPES = Math.max(1, 2 ** Math.floor(Math.log2(16 / rows)));
+    while (iterationsPerRound(n, lanes(STRIPES), STRIPES, vectors) * n * TYPICAL_SWEEPS > LANE_ITERATIONS) STRIPES *= 2;
+    WG = Math.min(256, lanes(STRIPES));
+  }
   return { WG, STRIPES, N_MAX: Math.ceil(n / 8) * 8, VECTORS: vectors } as const;
+}
+
+/** Turns of all loops of the busiest lane of jacobi_eigh in one round: rotations, blocks, and rows of the basis. */
+function iterationsPerRound(n: number, lanes: number, stripes: number, vectors: boolean): number {
+  const pairs = Math.ceil(n / 2);
+  const blocks = 3 + ceilDiv(pairs, stripes);
+  const basis = vectors ? ceilDiv(pairs, lanes / stripes) * (1 + ceilDiv(ceilDiv(n, 4), stripes)) : 0;
+  return 1 + ceilDiv(pairs, lanes) + blocks + basis;
 }
 
 /**
@@ -114,9 +135,10 @@ function blocked({ n, batch, vectors, order }: EighShape, target: Target): reado
   const isShared = !target.isSoftware;
   const tileKnobs = target.isSoftware ? { ROWS: 16, QUADS: 2, WG: 8 } : { ROWS: 8, QUADS: 1, WG: 32 };
   const rowKnobs = target.isSoftware ? { ROWS: 16, QUADS: 2, WG: 8 } : { ROWS: 8, QUADS: 1, WG: 64 };
-  // Skipped dispatches are to be short on software adapters, where each workgroup with a barrier costs about five microseconds.
+  // Skipped dispatches are to be short on software adapters, where a workgroup with barriers costs by the registers that live across
+  // them: 9 µs (block_rows_rotate), 12 (block_pair_solve), 17 (block_tile_rotate, of which there are fewer).
   const most = target.isSoftware ? ceilDiv(SOFTWARE_GROUPS, batch) : 4096;
-  const tileGroups = Math.min(most, (pairs * (pairs - 1)) / 2);
+  const tileGroups = Math.min(target.isSoftware ? ceilDiv(most, 2) : most, (pairs * (pairs - 1)) / 2);
   const stripGroups = Math.min(most, pairs * ceilDiv(quads, (rowKnobs.WG * rowKnobs.ROWS * rowKnobs.QUADS) / 32));
   const calls: KernelCall[] = [
     { kernel: eighRange, knobs: {}, params: { batch, n, parts }, bindings: { a: INPUT, partial } },

@@ -13,8 +13,8 @@ export interface KernelNeeds {
 }
 
 const CONSTANT = /^\s*const\s+(\w+)\s*(?::\s*\w+)?\s*=\s*([^;]+);/gm;
-const WORKGROUP = /\bvar<workgroup>\s+\w+\s*:\s*([^;]+);/g;
-const SIZE = /@workgroup_size\(([^)]*)\)/;
+const WORKGROUP = /\bvar\s*<workgroup>\s+\w+\s*:\s*([^;]+);/g;
+const SIZE = /\bworkgroup_size\(([^)]*)\)/;
 
 export function kernelNeeds(kernel: Kernel, knobs: KnobValues): KernelNeeds {
   const { code } = specialize(kernel.shader, knobs, { unroll: false });

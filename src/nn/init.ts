@@ -16,7 +16,10 @@ export function heNormal(fanIn: number): Init {
   return { kind: "normal", std: Math.sqrt(2 / fanIn) };
 }
 
-/** U(±a/√fan_in); a = 1 is PyTorch's default for weights (kaiming_uniform_ with its a = √5) and biases of linear layers and convolutions. */
+/**
+ * U(±a/√fan_in); a = 1 is PyTorch's default for weights (kaiming_uniform_ with its a = √5) and biases of linear layers and
+ * convolutions.
+ */
 export function uniformFanIn(fanIn: number, a = 1): Init {
   return { kind: "uniform", bound: a / Math.sqrt(fanIn) };
 }
@@ -26,8 +29,8 @@ export function constantInit(value: number): Init {
 }
 
 /**
- * The *init scale* of small-initialisation runs: multiplies the first values of weight matrices and filters (two dimensions or more); biases
- * and normalisations keep theirs.
+ * The *init scale* of small-initialisation runs: multiplies the first values of weight matrices and filters (two dimensions or
+ * more); biases and normalisations keep theirs.
  *
  * @param select names to scale; all unless given
  * @throws EngineError CONFIG-INIT for a factor that is not positive and finite
@@ -70,8 +73,8 @@ export interface DrawKey {
 }
 
 /**
- * All parameters drawn on the GPU, laid out like the flat parameter buffer (`flatLayout`). Draws depend on seed, stream and a parameter's place
- * in the list alone. Padded input channels are zeros. Keep the result in a buffer of its own, whose gaps stay zero.
+ * All parameters drawn on the GPU, laid out like the flat parameter buffer (`flatLayout`). Draws depend on seed, stream and a
+ * parameter's place in the list alone. Padded input channels are zeros. Keep the result in a buffer of its own, whose gaps stay zero.
  */
 export function drawParameters(graph: Graph, parameters: readonly ParameterSpec[], key: DrawKey): Tensor {
   const { offsets, elements } = flatLayout(parameters);

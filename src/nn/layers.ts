@@ -92,8 +92,8 @@ export interface NormApplication {
 }
 
 /**
- * Batch normalisation of [.., C]; `name`.weight, `name`.bias [C] and running statistics. Returns the layer rather than its value, so that its
- * parameters come before those of a shortcut that is added.
+ * Batch normalisation of [.., C]; `name`.weight, `name`.bias [C] and running statistics. Returns the layer rather than its value, so
+ * that its parameters come before those of a shortcut that is added.
  */
 export function batchNormLayer(
   scope: ParameterScope,

@@ -59,8 +59,8 @@ export function projector(kind: ProjectorKind, widths: readonly number[]): Model
 }
 
 /**
- * Predictors on top of a projector: `byol` (4096-256) as its projector; `simsiam` (512-2048) with a hidden linear without bias, BatchNorm and
- * ReLU, and a plain output with bias.
+ * Predictors on top of a projector: `byol` (4096-256) as its projector; `simsiam` (512-2048) with a hidden linear without bias,
+ * BatchNorm and ReLU, and a plain output with bias.
  */
 export function predictor(kind: "byol" | "simsiam", widths: readonly [hidden: number, out: number]): Model {
   const [hidden, out] = widths;

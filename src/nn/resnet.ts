@@ -1,6 +1,6 @@
 /**
- * ResNets (He et al. 2016, Deep residual learning for image recognition) with torchvision's structure, names, order and first values: stride
- * in the 3 × 3 convolution of a bottleneck, 1 × 1 convolution and BatchNorm on shortcuts that change shape.
+ * ResNets (He et al. 2016, Deep residual learning for image recognition) with torchvision's structure, names, order and first
+ * values: stride in the 3 × 3 convolution of a bottleneck, 1 × 1 convolution and BatchNorm on shortcuts that change shape.
  */
 import type { Tensor } from "../autodiff/graph.ts";
 import { globalAveragePool, maxPool } from "../autodiff/pool.ts";

@@ -71,8 +71,8 @@ export class ParameterScope {
   }
 
   /**
-   * The parameter of this name in this scope; made at the first call, the same tensor afterwards, so that a network applied twice shares its
-   * weights.
+   * The parameter of this name in this scope; made at the first call, the same tensor afterwards, so that a network applied twice
+   * shares its weights.
    *
    * @throws EngineError NN-PARAMETER when it was made with another shape
    */
@@ -139,8 +139,8 @@ export class ParameterScope {
 
   /**
    * Updates the state `runningStatistics` by the batch statistics of every application in order,
-   * running ← (1 − momentum)·running + momentum·batch, one dispatch for all layers (PyTorch's rule, momentum 0.1). Make the nodes roots of the
-   * program that trains; a program without them leaves the averages alone.
+   * running ← (1 − momentum)·running + momentum·batch, one dispatch for all layers (PyTorch's rule, momentum 0.1). Make the nodes
+   * roots of the program that trains; a program without them leaves the averages alone.
    *
    * @throws EngineError NN-RUNNING when layers were applied unequally often
    */

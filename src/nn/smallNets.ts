@@ -34,7 +34,8 @@ export interface SmallResNetOptions extends HeadOptions {
 }
 
 /**
- * Residual net with BatchNorm: 3 × 3 convolution with stride 2, three basic blocks with strides 1, 2, 2, global average pooling, linear head.
+ * Residual net with BatchNorm: 3 × 3 convolution with stride 2, three basic blocks with strides 1, 2, 2, global average pooling,
+ * linear head.
  * [B, H, W, C] → [B, d]. Filters He normal by fan-in. Width 8, d 10: 19,944 parameters.
  */
 export function smallResNet(options: SmallResNetOptions): Model {

@@ -11,8 +11,8 @@ export type Init =
   | { readonly kind: "constant"; readonly value: number };
 
 /**
- * `plain`: the same elements in the same order here and in PyTorch. `filter`: HWIO here, with input channels padded to a multiple of 4, and
- * OIHW with `inChannels` channels there.
+ * `plain`: the same elements in the same order here and in PyTorch. `filter`: HWIO here, with input channels padded to a multiple of
+ * 4, and OIHW with `inChannels` channels there.
  */
 export type Layout = { readonly kind: "plain" } | { readonly kind: "filter"; readonly inChannels: number };
 

@@ -20,8 +20,8 @@ export interface TargetUpdate {
 }
 
 /**
- * A target for all parameters made so far: call it after encoder and projector and before a predictor, which has none. Its batch statistics are
- * its own; nothing is differentiated with respect to it.
+ * A target for all parameters made so far: call it after encoder and projector and before a predictor, which has none. Its batch
+ * statistics are its own; nothing is differentiated with respect to it.
  *
  * @throws EngineError NN-TARGET when the graph has no parameters yet
  */
@@ -51,8 +51,8 @@ export function targetNetwork(graph: Graph, name = "target"): TargetNetwork {
 }
 
 /**
- * Adds the target's update, one dispatch; call it after the optimiser's, so that it follows the new parameters, and make the node a root of the
- * program that trains.
+ * Adds the target's update, one dispatch; call it after the optimiser's, so that it follows the new parameters, and make the node a
+ * root of the program that trains.
  *
  * @param stepState counts the updates; read with `steps` only
  * @throws EngineError CONFIG-DECAY

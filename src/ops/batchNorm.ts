@@ -72,7 +72,8 @@ interface Split {
 }
 
 /**
- * How rows and channels are spread. GPUs: 128 lanes, 16 channel quads (256 bytes) side by side, about 32 rows a lane. Software adapters: four
+ * How rows and channels are spread. GPUs: 128 lanes, 16 channel quads (256 bytes) side by side, about 32 rows a lane. Software
+ * adapters: four
  * lanes per channel quad with a part each, no barrier, at most 16 parts, which every lane of the second dispatch adds up again.
  */
 export function normSplit({ rows, quads }: Rows, { isSoftware }: Target): Split {
@@ -202,7 +203,8 @@ export const batchNormOp: OpDefinition<BatchNormAttributes> = {
 };
 
 /**
- * Inputs: dY, x [.., C], saved statistics; weight [C] with hasAffine; y with relu. Outputs: dX; dWeight and dBias as two neighbouring segments
+ * Inputs: dY, x [.., C], saved statistics; weight [C] with hasAffine; y with relu. Outputs: dX; dWeight and dBias as two
+ * neighbouring segments
  * of a flat buffer, [biasOffset(C) + C]; and with relu the masked dY, which is the addend's cotangent.
  */
 export const batchNormGradOp: OpDefinition<BatchNormAttributes> = {

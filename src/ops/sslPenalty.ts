@@ -69,7 +69,10 @@ function penaltyCalls(
   return parts === 1 ? [penalty] : [penalty, sumCall(partial, parts, 1)];
 }
 
-/** Inputs: [.., n, n]; for a single matrix target − c_ii [n] too, if it is known better. Outputs: the loss [1], and the residual, half the loss's derivative. */
+/**
+ * Inputs: [.., n, n]; for a single matrix target − c_ii [n] too, if it is known better. Outputs: the loss [1], and the residual, half
+ * the loss's derivative.
+ */
 export const matrixPenaltyOp: OpDefinition<MatrixPenaltyAttributes> = {
   name: "matrixPenalty",
   infer(inputs) {

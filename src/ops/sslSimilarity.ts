@@ -1,4 +1,7 @@
-/** Losses over the matrix of similarities between all embeddings of two views, which is not stored forward and in bounded pieces backward. */
+/**
+ * Losses over the matrix of similarities between all embeddings of two views, which is not stored forward and in bounded pieces
+ * backward.
+ */
 import { similarityRows, similarityWeights } from "../kernels/library.ts";
 import { matmulOp } from "./matmul.ts";
 import {
@@ -81,7 +84,10 @@ function common({ scale, inverseTemperature, negativeWeight, beta }: SimilarityA
   };
 }
 
-/** Inputs: both views stacked and normalised, [2·pairs, 4·k]; for weights of their own, what they are made from, [pairs, 4·k']. Outputs: loss [1], stats. */
+/**
+ * Inputs: both views stacked and normalised, [2·pairs, 4·k]; for weights of their own, what they are made from, [pairs, 4·k']. Outputs:
+ * loss [1], stats.
+ */
 export const similarityOp: OpDefinition<SimilarityAttributes> = {
   name: "similarity",
   infer(inputs) {

@@ -24,7 +24,10 @@ export function bimodalityCoefficient(values: ArrayLike<number>): number {
 }
 
 export interface TwoClassSplit {
-  /** Share of the variance that lies between the two groups, 0 … 1; 0.64 for a normal, 0.75 for a uniform distribution. NaN when all are equal. */
+  /**
+   * Share of the variance that lies between the two groups, 0 … 1; 0.64 for a normal, 0.75 for a uniform distribution. NaN when all are
+   * equal.
+   */
   readonly explained: number;
   /** Members of the upper group. */
   readonly upper: number;

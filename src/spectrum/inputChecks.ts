@@ -1,7 +1,10 @@
 /** Border checks of measured curves: a NaN of a diverged run fails here with its place. */
 import { EngineError } from "../errors.ts";
 
-/** @throws EngineError DATA-COUNT-MISMATCH, DATA-TOO-FEW, DATA-NONFINITE, DATA-RANGE unless steps increase from 0 or above, one per record */
+/**
+ * @throws EngineError DATA-COUNT-MISMATCH, DATA-TOO-FEW, DATA-NONFINITE, DATA-RANGE unless steps increase from 0 or above, one per
+ * record
+ */
 export function checkSteps(where: string, steps: ArrayLike<number>, records: number, least: number): void {
   if (steps.length !== records) {
     throw new EngineError({

@@ -1,4 +1,7 @@
-/** Drops of the loss as peaks of its rate on a logarithmic clock, and how many lie at detected steps: section 4 (4) of the staircase settings. */
+/**
+ * Drops of the loss as peaks of its rate on a logarithmic clock, and how many lie at detected steps: section 4 (4) of the staircase
+ * settings.
+ */
 import { checkFinite, checkOption, checkSteps } from "./inputChecks.ts";
 
 export interface LossPeakOptions {

@@ -10,7 +10,10 @@ export interface StepDetectionOptions {
   readonly referenceShare?: number;
   /** A mode is learned when its plateau is at least this share of R; 0.3. */
   readonly learnedShare?: number;
-  /** Crossing threshold as a share of the plateau bounded to [learnedShare·R, R]; 0.2: overshooting losses would misorder "half of the final value". */
+  /**
+   * Crossing threshold as a share of the plateau bounded to [learnedShare·R, R]; 0.2: overshooting losses would misorder "half of the
+   * final value".
+   */
   readonly thresholdShare?: number;
   /** Accepted only if the mode starts at no more than this share of its plateau; 0.01. */
   readonly startShare?: number;
@@ -55,8 +58,8 @@ export interface StepDetection {
 /**
  * Sorted eigenvalues are followed by rank, not by identity: eigenvalues repel, and two close modes (ratio below 1.07) count as one.
  *
- * 1. Plateau p_j = median of λ_j over the last tenth of the steps; R = median of the p_j ≥ 0.2·p_1; mode j is learned if p_j ≥ 0.3·R, up to the
- *    first that is not.
+ * 1. Plateau p_j = median of λ_j over the last tenth of the steps; R = median of the p_j ≥ 0.2·p_1; mode j is learned if p_j ≥ 0.3·R, up
+ *    to the first that is not.
  * 2. θ_j = 0.2·min(max(p_j, 0.3·R), R); t_j the first upward crossing of θ_j in t = step + 1.
  * 3. Step j is accepted if λ_j(0) ≤ 0.01·p_j, λ_{j+1}(t_j) ≤ θ_{j+1}/2 and t_{j+1} ≥ 1.05·t_j.
  *

@@ -11,8 +11,8 @@ export interface CrossViewInfoNceOptions {
 
 /**
  * InfoNCE between two views, one direction: row i of the first view classifies the rows of the second, cross-entropy against row i, mean
- * over rows. Negatives are the other rows of the second view only. The recipe of the golden training step (peers.md §2.1: rows 0–15 against
- * 16–31, τ = 0.5). Both directions: call it twice and average.
+ * over rows. Negatives are the other rows of the second view only. The recipe of the golden training step (rows 0–15 against 16–31, τ =
+ * 0.5). Both directions: call it twice and average.
  *
  * Three dispatches forward, five backward (two of them matrix products).
  *

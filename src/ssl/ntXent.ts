@@ -13,8 +13,8 @@ export interface NtXentOptions {
  * NT-Xent (SimCLR): cosine logits over τ, each of the 2N embeddings an anchor with one positive and 2N − 2 negatives, cross-entropy, mean
  * over the 2N anchors. google-research/simclr returns twice this value. Normalisation x/max(‖x‖, 1e-12), as F.normalize.
  *
- * Computed as ln(1 + Σ e^{s_j − s₊}), so that small losses keep their digits. Three dispatches forward, three backward; the 2N × 2N logits are
- * not stored forward, and backward in pieces of at most 16 MiB (two further dispatches a piece, from 2N = 2048 on).
+ * Computed as ln(1 + Σ e^{s_j − s₊}), so that small losses keep their digits. Three dispatches forward, three backward; the 2N × 2N
+ * logits are not stored forward, and backward in pieces of at most 16 MiB (two further dispatches a piece, from 2N = 2048 on).
  *
  * @param za [N, d]
  * @param zb [N, d]

@@ -42,7 +42,9 @@ export function requirePositive(loss: string, option: string, value: number, orZ
   });
 }
 
-/** @throws EngineError CONFIG-VALUE unless the further weight of r₊ is finite and leaves 1 + beta positive, where the loss divides by it */
+/**
+ * @throws EngineError CONFIG-VALUE unless the further weight of r₊ is finite and leaves 1 + beta positive, where the loss divides by it
+ */
 export function requireBeta(loss: string, beta: number, isDivided: boolean): void {
   if (Number.isFinite(beta) && (!isDivided || beta > -1)) return;
   throw new EngineError({

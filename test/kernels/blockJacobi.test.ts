@@ -77,7 +77,9 @@ describe("block_pair_solve", () => {
         for (let at = 0; at < 1024; at++) {
           expect(Math.abs(p[at]! + (at % 33 === 0 ? 1 : 0) - solved.q[at]!)).toBeLessThanOrEqual(400 * U);
         }
-        expect(reference.counters.slice(2 * pair, 2 * pair + 2)).toEqual(Uint32Array.of(5 + solved.count, solved.count));
+        expect(reference.counters.slice(2 * pair, 2 * pair + 2)).toEqual(
+          Uint32Array.of(5 + solved.count, solved.count),
+        );
         rows.forEach((r, i) => {
           rows.forEach((c, j) => {
             expected[r * n + c] = solved.tile[i * 32 + j]!;
@@ -170,7 +172,10 @@ function someRotations(count: number, resting: readonly number[] = []) {
   for (let pair = 0; pair < count; pair++) {
     const { q } = solveTile(symmetric(32, 100 + pair), false, TOLERANCE);
     // What resting pairs hold is stale and must not be used.
-    rotations.set(resting.includes(pair) ? q.map(() => 1e30) : q.map((x, at) => x - (at % 33 === 0 ? 1 : 0)), 1024 * pair);
+    rotations.set(
+      resting.includes(pair) ? q.map(() => 1e30) : q.map((x, at) => x - (at % 33 === 0 ? 1 : 0)),
+      1024 * pair,
+    );
   }
   return {
     rotations,
@@ -268,7 +273,9 @@ describe("block_rows_rotate", () => {
         results.push(result.rows as Float32Array);
       }
       for (const other of results.slice(1)) expect(bitsOf(other)).toEqual(bitsOf(results[0]!));
-      const rowOf = (x: Float32Array, g: number, r: number) => [...x.subarray((g * count + r) * length).subarray(0, length)];
+      const rowOf = (x: Float32Array, g: number, r: number) => [
+        ...x.subarray((g * count + r) * length).subarray(0, length),
+      ];
       for (let g = 0; g < batch; g++) {
         for (let pair = 0; pair < pairs; pair++) {
           const indices = pairRows(pair, round, 2 * pairs);

@@ -256,7 +256,11 @@ describe("jacobi_eigh", () => {
       19,
       [{ WG: 8 }, { WG: 16, STRIPES: 1 }, { WG: 16, STRIPES: 2 }, { WG: 64, STRIPES: 16 }, { WG: 64, STRIPES: 1 }],
     ],
-    ["so they do with more rows than lanes", 66, [{ WG: 16, STRIPES: 2 }, { WG: 32, STRIPES: 32 }, eighKnobs(66, true, false)]],
+    [
+      "so they do with more rows than lanes",
+      66,
+      [{ WG: 16, STRIPES: 2 }, { WG: 32, STRIPES: 32 }, eighKnobs(66, true, false)],
+    ],
     // Apart from the others because one driver cannot: test/firefox/page/knownDefects.ts.
     ["a workgroup of one gives the same bits", 19, [{ WG: 1, STRIPES: 1 }]],
   ] as const) {

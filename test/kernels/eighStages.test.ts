@@ -106,7 +106,8 @@ describe("eigh_off_norm and eigh_order", () => {
         for (let i = 0; i < n; i++) {
           // Ties on the diagonal.
           for (let j = 0; j < n; j++) {
-            work[(g * stride + i) * stride + j] = i === j ? Math.round(4 * source.normal()) / 4 : 1e-6 * source.normal();
+            work[(g * stride + i) * stride + j] =
+              i === j ? Math.round(4 * source.normal()) / 4 : 1e-6 * source.normal();
           }
         }
       }
@@ -185,14 +186,28 @@ describe("eigh_vectors", () => {
 });
 
 describe("eigh_residual and eigh_residual_end", () => {
-  async function residualOf(a: Float32Array, values: Float32Array, vectors: Float32Array, n: number, batch: number, step: number) {
+  async function residualOf(
+    a: Float32Array,
+    values: Float32Array,
+    vectors: Float32Array,
+    n: number,
+    batch: number,
+    step: number,
+  ) {
     const across = Math.ceil(n / 32);
     const parts = across * Math.ceil(n / 64);
     let partial: Float32Array = unwritten(batch * parts);
     for (let start = 0; start < n; start += step) {
       const result = await runKernel(engine(), eighResidual, {
         buffers: { a, values, vectors, partial },
-        params: { batch, n, rows: Math.min(step, n - start), row_start: start, part_start: (start / 64) * across, parts },
+        params: {
+          batch,
+          n,
+          rows: Math.min(step, n - start),
+          row_start: start,
+          part_start: (start / 64) * across,
+          parts,
+        },
         read: ["partial"],
       });
       partial = result.partial as Float32Array;
@@ -212,7 +227,9 @@ describe("eigh_residual and eigh_residual_end", () => {
     it(`‖AV − V·diag(λ)‖_F/‖A‖_F, n = ${n}, also near the ends of f32's range, in one dispatch or several`, async () => {
       const source = new TestRandom(n);
       // Eigenvectors off by 1e-3, so that rounding is a small part of the residual.
-      const base = Float32Array.from({ length: n * n }, (_, at) => (Math.floor(at / n) >= at % n ? source.normal() : 9e37));
+      const base = Float32Array.from({ length: n * n }, (_, at) =>
+        Math.floor(at / n) >= at % n ? source.normal() : 9e37,
+      );
       const { values, vectors } = eigh(base, n);
       const v = Float32Array.from(vectors, (x) => x + (1e-3 * source.normal()) / Math.sqrt(n));
       // Of n = 1 no eigenvector is off but by its length; the eigenvalue is.
@@ -226,7 +243,9 @@ describe("eigh_residual and eigh_residual_end", () => {
         const residuals = await residualOf(a, all, repeated, n, 3, step);
         // Rounding adds at most γ_{n+2}·‖A‖‖V‖ in norm, here about √n·(n + 2)·u; sums of squares are off by γ of their length.
         for (const residual of residuals) {
-          expect(Math.abs(residual - exact)).toBeLessThanOrEqual(gamma(n + 2) * Math.sqrt(n) * 1.1 + gamma(200) * exact);
+          expect(Math.abs(residual - exact)).toBeLessThanOrEqual(
+            gamma(n + 2) * Math.sqrt(n) * 1.1 + gamma(200) * exact,
+          );
         }
       }
     });

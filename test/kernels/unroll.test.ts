@@ -90,7 +90,55 @@ const similarityParams = {
   negative_weight: 0.1,
   beta: 0.2,
 };
+/** One pair of blocks of 16 for block Jacobi; its matrix is symmetric. */
+const tile = Float32Array.from(
+  { length: 1024 },
+  (_, at) => Math.cos((at >> 5) * 7 + 7 * (at & 31)) + (at % 33 ? 0 : 3),
+);
+const block = {
+  state: new Uint32Array(4),
+  counters: Uint32Array.of(1, 1, 1, 1),
+  rotations: random.normals(2048).map((entry) => entry / 32),
+};
 const VARIANTS: readonly Variant[] = [
+  ...[false, true].flatMap((CROSS): Variant[] =>
+    [8, 16].map((WG) => ({
+      kernel: kernels.blockPairSolve,
+      run: {
+        buffers: { ...block, matrix: tile, tile: unwritten(4) },
+        params: { batch: 1, n: 32, blocks: 2, round: 0, groups: 1 },
+        knobs: { SHARED: false, CROSS, WG },
+      },
+      output: "rotations",
+    })),
+  ),
+  {
+    kernel: kernels.blockTileRotate,
+    run: {
+      buffers: { ...block, matrix: random.normals(64 * 64) },
+      params: { batch: 1, n: 64, blocks: 4, round: 1, groups: 1 },
+      knobs: { WG: 8, QUADS: 2 },
+    },
+    output: "matrix",
+  },
+  {
+    kernel: kernels.blockRowsRotate,
+    run: {
+      buffers: { ...block, rows: random.normals(64 * 8) },
+      params: { batch: 1, row_quads: 2, blocks: 4, round: 1, groups: 1 },
+      knobs: { WG: 8, QUADS: 2 },
+    },
+    output: "rows",
+  },
+  {
+    kernel: kernels.eighResidual,
+    run: {
+      buffers: { a: x, values: b.subarray(0, 17), vectors: b, partial: unwritten(1) },
+      params: { batch: 1, n: 17, rows: 17, row_start: 0, part_start: 0, parts: 1 },
+      knobs: { ROWS: 4 },
+    },
+    output: "partial",
+  },
   {
     kernel: kernels.elementwiseUnary,
     run: {

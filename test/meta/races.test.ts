@@ -15,6 +15,8 @@ import { TestRandom } from "../support/random.ts";
 
 /** Kernels that the interpreter cannot run, with the reason. */
 const EXCLUDED: Record<string, string> = {
+  block_pair_solve:
+    "skips pairs by workgroupUniformLoad, which the interpreter mis-runs; equal bits for workgroups of 8 to 128 stand in",
   svd_jacobi:
     "ends its loop by workgroupUniformLoad, which the interpreter mis-runs; right values with teams of 1 and 8 lanes stand in",
   jacobi_eigh:
@@ -29,6 +31,8 @@ interface TinyRun {
   readonly sizes: Record<string, number>;
   /** Inputs that are zero; others are random. */
   readonly zeros?: readonly string[];
+  /** Outputs that are written in part; others are as a whole. */
+  readonly inPart?: readonly string[];
   /** Replacements in the code that spare the interpreter time without changing who touches what between which barriers. */
   readonly shorten?: readonly (readonly [string, string])[];
 }
@@ -55,6 +59,51 @@ const columns = { batch: 1, rows: 5, columns: 3 };
 // One image of 3 × 3 by a 3 × 3 kernel, four channels each.
 const convParams = { batch: 1, in_h: 3, in_w: 3, out_h: 3, out_w: 3, kernel_h: 3, pad_h: 1, pad_w: 1 };
 const RUNS: Record<string, TinyRun> = {
+  // One tile (and its mirror) of two pairs; of each sum over 32 rows two terms are formed.
+  block_tile_rotate: {
+    kernel: kernels.blockTileRotate,
+    knobs: { ROWS: 16, QUADS: 2, WG: 8 },
+    params: { batch: 1, n: 64, blocks: 4, round: 1, groups: 1 },
+    sizes: { state: 4, counters: 4, rotations: 2048, matrix: 4096 },
+    zeros: ["state"],
+    inPart: ["matrix"],
+    shorten: [
+      ["k < row_terms", "k < row_terms / 16u"],
+      ["k < column_terms", "k < column_terms / 4u"],
+    ],
+  },
+  block_rows_rotate: {
+    kernel: kernels.blockRowsRotate,
+    knobs: { ROWS: 16, QUADS: 1, WG: 4 },
+    params: { batch: 1, row_quads: 2, blocks: 2, round: 0, groups: 1 },
+    sizes: { state: 4, counters: 2, rotations: 1024, rows: 256 },
+    zeros: ["state"],
+  },
+  eigh_range: {
+    kernel: kernels.eighRange,
+    knobs: { WG: 4 },
+    params: { batch: 1, n: 7, parts: 2 },
+    sizes: { a: 49, partial: 2 },
+  },
+  eigh_off_norm: {
+    kernel: kernels.eighOffNorm,
+    knobs: { WG: 4 },
+    params: { batch: 1, n: 7, parts: 2 },
+    sizes: { work: 49, partial: 4 },
+  },
+  eigh_residual: {
+    kernel: kernels.eighResidual,
+    knobs: { WG_X: 2, WG_Y: 2, ROWS: 4 },
+    params: { batch: 1, n: 7, rows: 7, row_start: 0, part_start: 0, parts: 1 },
+    sizes: { a: 49, values: 7, vectors: 49, partial: 1 },
+  },
+  eigh_residual_end: {
+    kernel: kernels.eighResidualEnd,
+    knobs: { WG: 4 },
+    params: { batch: 2, n: 5, parts: 9 },
+    sizes: { partial: 18, values: 10, status: 8 },
+    inPart: ["status"],
+  },
   svd_order: {
     kernel: kernels.svdOrder,
     knobs: { WG: 4, COLUMNS: 8 },
@@ -383,7 +432,11 @@ describe("no race between barriers", () => {
       expect(races.map(({ message }) => message)).toEqual([]);
       // The interpreter did run the kernel: every output was written (the ring only in its first record).
       for (const [output, values] of Object.entries(outputs)) {
-        expect(values.slice(0, output === "ring" ? 6 : values.length).includes(UNWRITTEN), output).toBe(false);
+        const written = values
+          .slice(0, output === "ring" ? 6 : values.length)
+          .map((value) => Number(value !== UNWRITTEN));
+        if (run.inPart?.includes(output)) expect(written, output).toContain(1);
+        else expect(written, output).not.toContain(0);
       }
     });
 

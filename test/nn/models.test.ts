@@ -24,7 +24,7 @@ import { useEngine } from "../support/device.ts";
 import { evaluate, REGISTER_TARGET } from "../support/graphs.ts";
 import { U } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
-import { padded, randomState } from "./support.ts";
+import { padded, randomState, resnetStep } from "./support.ts";
 
 const engine = useEngine();
 
@@ -103,6 +103,22 @@ describe("ResNets have torchvision's parameters", () => {
   });
 });
 
+it("a training step has two dispatches per BatchNorm each way, one for all running averages, and no copy", () => {
+  for (const [depth, stem, norms, most] of [
+    [18, "cifar", 20, 163],
+    [50, "imagenet", 53, 386],
+  ] as const) {
+    const { plan } = resnetStep({ depth, stem, classes: 1000 }, 4, 32);
+    const count = (name: string) => plan.calls.filter(({ kernel }) => kernel.name === name).length;
+    for (const kernel of ["stats", "apply", "grad_reduce", "grad_apply"]) {
+      expect(count(`norm/batch_norm_${kernel}`)).toBe(norms);
+    }
+    expect(count("elementwise/moving_average")).toBe(1);
+    expect(count("elementwise/copy_range")).toBe(0);
+    expect(plan.calls.length).toBeLessThanOrEqual(most);
+  }
+});
+
 /** Runs a model on NCHW images, in training or with the running statistics of `state`. */
 async function run(
   model: Model,
@@ -179,8 +195,10 @@ describe("forward pass against float64, from weights in PyTorch's layout", () =>
 });
 
 /**
- * Largest change of an output, over three draws, when every weight moves by a relative normal number of 2⁻²⁴·√16: about what rounding in sums
- * of products amounts to. The condition of the net enters so, which BatchNorm over a handful of values makes large in deep nets. Not derived:
+ * Largest change of an output, over three draws, when every weight moves by a relative normal number of 2⁻²⁴·√16: about what
+ * rounding in sums
+ * of products amounts to. The condition of the net enters so, which BatchNorm over a handful of values makes large in deep nets. Not
+ * derived:
  * the error was 0.28 to 0.53 times this change.
  */
 function conditioning(
@@ -246,7 +264,8 @@ describe("gradients of a whole net", () => {
             ]),
           ),
         );
-      // A step this small seldom crosses a kink of a ReLU; measured at most 2.5e-6 of the gradient's norm, f32's and the differences' errors.
+      // A step this small seldom crosses a kink of a ReLU; measured at most 2.5e-6 of the gradient's norm, f32's and the
+      // differences' errors.
       const numeric = (along(1e-6) - along(-1e-6)) / 2e-6;
       const exact = Float64Array.from(data).reduce((total, entry, i) => total + entry * direction[i]!, 0);
       const scale = Math.sqrt(Float64Array.from(data).reduce((total, entry) => total + entry ** 2, 0)) + 1e-3;

@@ -1,5 +1,8 @@
 /** Weights and images for tests of models. */
 
+import { sumSquares } from "../../src/autodiff/functions.ts";
+import { Graph } from "../../src/autodiff/graph.ts";
+import { planGraph } from "../../src/autodiff/planner.ts";
 import {
   exportWeights,
   flatLayout,
@@ -7,8 +10,13 @@ import {
   type ModelSpec,
   type ModelState,
   type NamedWeight,
+  ParameterScope,
+  type ResNetOptions,
+  resnet,
 } from "../../src/nn/index.ts";
 import { elementCount } from "../../src/ops/opDefinition.ts";
+import { sgd } from "../../src/optim/sgd.ts";
+import { REGISTER_TARGET } from "../support/graphs.ts";
 import { TestRandom } from "../support/random.ts";
 
 /** Random state of a model: filters and matrices of their own scale, scales and variances about 1, the rest small. */
@@ -49,4 +57,19 @@ export function padded(
     }
   }
   return result;
+}
+
+/** A training step of a ResNet on B × size × size images, loss the mean square of its outputs: programs `train`, outputs `loss`. */
+export function resnetStep(options: ResNetOptions, batch: number, size: number) {
+  const model = resnet(options);
+  const graph = new Graph();
+  const scope = ParameterScope.create(graph);
+  const y = model(scope, graph.input("images", [batch, size, size, 4]));
+  const loss = sumSquares(y, 1 / y.elements);
+  const stepState = graph.state("stepState", [4], "u32");
+  const running = scope.updateRunning();
+  const { node, gradients } = sgd(graph, loss, stepState);
+  const programs = { train: [node, loss, ...running] };
+  const plan = planGraph({ graph, programs, outputs: { loss, gradients }, target: REGISTER_TARGET });
+  return { plan, spec: scope.spec() };
 }

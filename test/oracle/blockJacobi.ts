@@ -62,7 +62,10 @@ export function solveTile(lower: ArrayLike<number>, isCross: boolean, tolerance:
 }
 
 /** X + PᵀX for rows of any length, with Σ|P||X| for bounds. */
-export function rotateRows(p: ArrayLike<number>, x: readonly (readonly number[])[]): { y: number[][]; sums: number[][] } {
+export function rotateRows(
+  p: ArrayLike<number>,
+  x: readonly (readonly number[])[],
+): { y: number[][]; sums: number[][] } {
   const y = x.map((row) => [...row]);
   const sums = x.map((row) => row.map(() => 0));
   for (let r = 0; r < 32; r++) {

@@ -95,8 +95,7 @@ describe("golden losses", () => {
     for (const [actual, expected] of pairs) expect(Math.abs(actual - expected)).toBeLessThan(2e-12);
   });
 
-  it("exactCovariance: weights from the embeddings equal weights from un-augmented images that are the embeddings of both views", async () => {
-    // Only where both views agree do the two weightings coincide.
+  it("exactCovariance: where both views agree, weights from the embeddings and from un-augmented images coincide", async () => {
     const [a] = await evaluateLoss((x) => exactCovariance(x, x));
     const [b] = await evaluateLoss((x) => exactCovariance(x, x, { unaugmented: x }));
     expect(Math.abs(a! / b! - 1)).toBeLessThan(1e-6);

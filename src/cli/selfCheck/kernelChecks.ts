@@ -1,5 +1,5 @@
 /**
- * One case for every kernel of the library, against the float64 oracles that the tests use: what `eigenstep info` runs to tell whether
+ * One case for each kernel of the training step of a linear encoder, against the float64 oracles that the tests use: what `eigenstep info` runs to tell whether
  * this adapter and driver compute what they should. Small shapes, one above a tile each.
  */
 import * as data from "../../../test/oracle/data.ts";
@@ -36,7 +36,7 @@ const within = (values: ArrayLike<number>, terms: number) => ({
   tolerance: 4 * terms * U * (1 + largest(values)),
 });
 
-/** Every kernel once, matrix products in each orientation. */
+/** Each kernel once, matrix products in each orientation. */
 export function kernelChecks(): KernelCheck[] {
   return [
     ...elementwiseChecks(),

@@ -1,9 +1,10 @@
-/** Runs every kernel once on an engine and compares with the float64 oracles. For `eigenstep info`. */
+/** Runs kernels and solvers once on an engine and compares with the float64 oracles. For `eigenstep info`. */
 import type { Engine } from "../../device/engine.ts";
 import { isEngineError } from "../../errors.ts";
 import { runKernel } from "../../kernels/runKernel.ts";
 import type { SelfCheck } from "../runtimes/runtime.ts";
 import { type KernelCheck, kernelChecks } from "./kernelChecks.ts";
+import { checkSolvers } from "./solverChecks.ts";
 
 export async function selfCheck(engine: Engine): Promise<SelfCheck> {
   const checks = kernelChecks();
@@ -14,13 +15,15 @@ export async function selfCheck(engine: Engine): Promise<SelfCheck> {
     const failure = await failureOf(engine, check);
     if (failure) failures.push(`${check.kernel.name}: ${failure}`);
   }
+  const solvers = await checkSolvers(engine);
+  failures.push(...solvers.flatMap(({ name, fault }) => (fault ? [`${name}: ${fault}`] : [])));
   const names = new Set(checks.map(({ kernel }) => kernel.name));
   const skipped = engine.adapter.isSoftware ? 1 : 0;
   return {
     ok: failures.length === 0,
     message:
       failures.length === 0
-        ? `${names.size - skipped} kernels agree with their float64 oracles${skipped ? "; matmul_workgroup is not used on software adapters" : ""}`
+        ? `${names.size - skipped} kernels and ${solvers.length} solvers agree with their float64 oracles${skipped ? "; matmul_workgroup is not used on software adapters" : ""}`
         : failures.join("; "),
   };
 }
