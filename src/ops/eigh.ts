@@ -1,4 +1,4 @@
-/** Eigen-decomposition of symmetric matrices inside a graph (n ≤ 64: one workgroup a matrix, one dispatch). */
+/** Eigen-decomposition of symmetric matrices inside a graph; up to order 144 the eigenvalues take one dispatch. */
 import { eighCalls, MAX_EIGH_ORDER, STATUS_WORDS } from "../linalg/eighCalls.ts";
 import { asMatrices, type OpDefinition, operand, requireF32, requireInputs, shapeError } from "./opDefinition.ts";
 
@@ -36,8 +36,8 @@ export const eighOp: OpDefinition<EighAttributes> = {
     const { batch, rows } = asMatrices(operand(inputs, 0));
     return 8 * 6 * 2 * batch * rows ** 3;
   },
-  lower({ inputs, attributes }) {
+  lower({ inputs, attributes, target }) {
     const { batch, rows: n } = asMatrices(operand(inputs, 0));
-    return eighCalls({ n, batch, vectors: attributes.vectors });
+    return eighCalls({ n, batch, vectors: attributes.vectors }, target);
   },
 };

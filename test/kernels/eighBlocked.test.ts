@@ -1,4 +1,4 @@
-/** The blocked eigen-solver as a whole, n > 144: the calls of eighCalls around block_pair_solve, for software adapters and for GPUs. */
+/** The blocked eigen-solver as a whole, n > 163: the calls of eighCalls around block_pair_solve, for software adapters and for GPUs. */
 import { describe, expect, it } from "vitest";
 import type { KernelCall } from "../../src/kernels/call.ts";
 import { MAX_EIGH_ORDER } from "../../src/linalg/eighCalls.ts";
@@ -56,7 +56,7 @@ describe("blocked eigh", () => {
     "near f32's largest",
   ] as const;
 
-  for (const n of [145, 160]) {
+  for (const n of [165, 192]) {
     it(`families of order ${n}: accurate, and the same bits without vectors`, async () => {
       const matrices: Float32Array[] = FAMILIES.map((family) => symmetricFamily(family, n));
       const given = matrices.map((a) => lowerOnly(a, n));
@@ -99,7 +99,7 @@ describe("blocked eigh", () => {
   });
 
   it("zero, identity, NaN and infinities: flagged, exact, and the rest of the batch keeps its bits", async () => {
-    const n = 150;
+    const n = 166;
     const good = symmetricFamily("random", n);
     const [zero, one] = [symmetricFamily("zero", n), symmetricFamily("identity", n)];
     const bad = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map((x) => {
@@ -127,7 +127,7 @@ describe("blocked eigh", () => {
   });
 
   it("A·2^k: the same bits but for the exponent; ascending: the same pairs the other way round", async () => {
-    const n = 150;
+    const n = 166;
     const a = symmetricFamily("random", n);
     const exponents = [0, -60, -1, 37, 60];
     const results = await solve(
@@ -151,7 +151,7 @@ describe("blocked eigh", () => {
   });
 
   it("too few sweeps are flagged, not hidden", async () => {
-    const n = 150;
+    const n = 166;
     const change = (call: KernelCall): KernelCall =>
       "max_sweeps" in call.params ? { ...call, params: { ...call.params, max_sweeps: 2 } } : call;
     const [result] = await solve([symmetricFamily("random", n)], { n, change });

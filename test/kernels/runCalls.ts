@@ -27,7 +27,13 @@ export async function runCalls(
     repeat = 0,
     each = false,
     read = [],
-  }: { readonly repeat?: number; readonly each?: boolean; readonly read?: readonly string[] } = {},
+    unroll = true,
+  }: {
+    readonly repeat?: number;
+    readonly each?: boolean;
+    readonly read?: readonly string[];
+    readonly unroll?: boolean;
+  } = {},
 ): Promise<CallsRun> {
   const { device } = engine;
   const buffers = new Map<string, GPUBuffer>();
@@ -58,7 +64,7 @@ export async function runCalls(
     for (const [index, elements] of outputElements.entries()) await make(`output ${index}`, elements);
     const steps: { pipeline: GPUComputePipeline; group: GPUBindGroup; grid: readonly [number, number, number] }[] = [];
     for (const [at, call] of calls.entries()) {
-      const { pipeline, layout } = await buildKernel(engine, call.kernel, call.knobs);
+      const { pipeline, layout } = await buildKernel(engine, call.kernel, call.knobs, { unroll });
       const packed = packParams(call.kernel, call.params);
       await make(`params ${at}`, packed.byteLength / 4, new Float32Array(packed));
       const ranges = Object.fromEntries(

@@ -1,10 +1,14 @@
 /** Every kernel with marked loops: written out and rolled, the same bits. */
 import { describe, expect, it } from "vitest";
+import type { KernelCall } from "../../src/kernels/call.ts";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import * as kernels from "../../src/kernels/library.ts";
 import type { KernelRun } from "../../src/kernels/runKernel.ts";
+import { eighCalls } from "../../src/linalg/eighCalls.ts";
+import { svdCalls } from "../../src/linalg/svdCalls.ts";
 import { useEngine } from "../support/device.ts";
 import { TestRandom } from "../support/random.ts";
+import { runCalls } from "./runCalls.ts";
 import { bitsOf, runF32, unwritten } from "./runF32.ts";
 
 const engine = useEngine();
@@ -280,8 +284,71 @@ const VARIANTS: readonly Variant[] = [
   ]),
 ];
 
+/** Solvers as wholes: all ways they are assembled, on matrices that are no multiple of any tile. */
+const SOFTWARE = { isSoftware: true, matmulFamily: "register" } as const;
+const GPU = { isSoftware: false, matmulFamily: "workgroup" } as const;
+const SOLVERS: readonly {
+  readonly name: string;
+  readonly input: number;
+  readonly outputs: readonly number[];
+  readonly calls: readonly KernelCall[];
+}[] = [
+  ...[SOFTWARE, GPU].flatMap((target) => {
+    const on = target.isSoftware ? "software" : "GPU";
+    return [
+      {
+        name: `eigh, n = 170, ${on}`,
+        input: 170 * 170,
+        outputs: [170, 4, 170 * 170],
+        calls: eighCalls({ n: 170, batch: 1, vectors: true }, target),
+      },
+      {
+        name: `svd of 40 × 12, ${on}`,
+        input: 480,
+        outputs: [12, 4],
+        calls: svdCalls({ rows: 40, columns: 12, batch: 1, left: false, right: false }, target),
+      },
+      {
+        name: `svd of 40 × 21 with vectors, ${on}`,
+        input: 840,
+        outputs: [21, 4, 21 * 21, 40 * 21],
+        calls: svdCalls({ rows: 40, columns: 21, batch: 1, left: true, right: true }, target),
+      },
+      {
+        name: `svd of 140 × 131, ${on}`,
+        input: 140 * 131,
+        outputs: [131, 4],
+        calls: svdCalls({ rows: 140, columns: 131, batch: 1, left: false, right: false }, target),
+      },
+    ];
+  }),
+];
+
+const POWER: Variant = {
+  kernel: kernels.symmetricPower,
+  run: {
+    buffers: { values: random.normals(6).map(Math.abs), vectors: random.normals(36), y: unwritten(36) },
+    params: { batch: 1, n: 6, cutoff: 0 },
+    knobs: { WG_X: 2, WG_Y: 2 },
+  },
+  output: "y",
+};
+
 describe("rolled and unrolled", () => {
-  for (const { kernel, run, output } of VARIANTS) {
+  for (const { name, input, outputs, calls } of SOLVERS) {
+    it(name, async () => {
+      const data = new TestRandom(input).normals(input);
+      const bits = (run: { readonly outputs: readonly ArrayBuffer[] }) =>
+        run.outputs.map((words) => [...new Uint32Array(words)]);
+      const unrolled = bits(await runCalls(engine(), calls, data, outputs));
+      expect(unrolled).toEqual(bits(await runCalls(engine(), calls, data, outputs, { unroll: false })));
+      // Swept, and well.
+      expect(unrolled[1]![0]).toBeGreaterThan(2);
+      expect(unrolled[1]![1]).toBe(0);
+    });
+  }
+
+  for (const { kernel, run, output } of [...VARIANTS, POWER]) {
     it(`${kernel.name} ${JSON.stringify(run.knobs)}`, async () => {
       const unrolled = await runF32(engine(), kernel, run, output);
       const rolled = await runF32(engine(), kernel, { ...run, unroll: false }, output);
@@ -292,6 +359,8 @@ describe("rolled and unrolled", () => {
 
   it("every kernel with a marked loop is here", () => {
     const marked = Object.values(kernels.library).filter((kernel) => kernel.shader.code.includes("//#unroll"));
-    expect(new Set(VARIANTS.map(({ kernel }) => kernel.name))).toEqual(new Set(marked.map(({ name }) => name)));
+    const covered = [...VARIANTS, POWER, ...SOLVERS.flatMap(({ calls }) => calls)].map(({ kernel }) => kernel);
+    const named = new Set(covered.filter((kernel) => marked.includes(kernel)).map(({ name }) => name));
+    expect([...named].sort()).toEqual([...new Set(marked.map(({ name }) => name))].sort());
   });
 });

@@ -16,6 +16,7 @@ describe("eigh of A·2^k", () => {
     [33, ALL],
     [64, SOME],
     [129, SOME],
+    [165, SOME],
   ] as const) {
     it(`n = ${n}: the same bits after unscaling, for ${exponents.length} of k = −60 … 60`, async () => {
       const a = symmetricFamily("random", n, 7);

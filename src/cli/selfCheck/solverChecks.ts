@@ -16,7 +16,7 @@ export interface SolverFinding {
 
 /** Orders on both sides of the one-workgroup limit; tall, square and wide rectangles. */
 export async function checkSolvers(engine: Engine): Promise<readonly SolverFinding[]> {
-  return [await checkEigh(engine, 37), await checkEigh(engine, 130), await checkSvd(engine), await checkPower(engine)];
+  return [await checkEigh(engine, 37), await checkEigh(engine, 170), await checkSvd(engine), await checkPower(engine)];
 }
 
 function normals(count: number, stream: number): Float32Array {
