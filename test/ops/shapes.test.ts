@@ -602,7 +602,7 @@ describe("views and parameters", () => {
   it("a view of a view is a view of the base", () => {
     const x = new Graph().input("x", [6, 4]);
     const inner = slice(reshape(slice(x, 1, 5), [8, 2]), 3, 4);
-    expect(inner.view).toEqual({ base: x, offset: 4 + 6 });
+    expect(inner.view).toEqual({ base: x, offset: 4 + 6, isDetached: false });
     expect(reshape(x, [6, 4])).toBe(x);
   });
 
