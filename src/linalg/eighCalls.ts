@@ -37,6 +37,9 @@ export const ONE_WORKGROUP_ORDER = 163;
 /** Sweeps before a matrix is flagged as not converged; the hardest seen needs 23 (docs/numerics.md). */
 const MAX_SWEEPS = 30;
 
+/** Loop iterations of a lane of block_pair_solve for a pair: 31 rounds of 3 rotations and 17 blocks, and 5 copies of a tile. */
+const PAIR_ITERATIONS = 31 * 20 + 5 * 128;
+
 /** Workgroups that keep the cores of a software adapter busy. */
 const SOFTWARE_GROUPS = 4;
 
@@ -134,9 +137,14 @@ function blocked({ n, batch, vectors, order }: EighShape, target: Target): reado
   const rowKnobs = target.isSoftware ? { ROWS: 16, QUADS: 2, WG: 8 } : { ROWS: 8, QUADS: 1, WG: 64 };
   // Skipped dispatches are to be short on software adapters, where a workgroup with barriers costs by the registers that live across
   // them: 9 µs (block_rows_rotate), 12 (block_pair_solve), 17 (block_tile_rotate, of which there are fewer).
-  const most = target.isSoftware ? ceilDiv(SOFTWARE_GROUPS, batch) : 4096;
-  const tileGroups = Math.min(target.isSoftware ? ceilDiv(most, 2) : most, (pairs * (pairs - 1)) / 2);
-  const stripGroups = Math.min(most, pairs * ceilDiv(quads, (rowKnobs.WG * rowKnobs.ROWS * rowKnobs.QUADS) / 32));
+  const groupsFor = (items: number, iterations: number, wanted: number): number =>
+    target.isSoftware
+      ? Math.min(items, Math.max(ceilDiv(wanted, batch), ceilDiv(items * iterations, LANE_ITERATIONS)))
+      : Math.min(items, 4096);
+  const strips = ceilDiv(quads, (rowKnobs.WG * rowKnobs.ROWS * rowKnobs.QUADS) / TILE);
+  const pairGroups = groupsFor(pairs, PAIR_ITERATIONS, SOFTWARE_GROUPS);
+  const tileGroups = groupsFor((pairs * (pairs - 1)) / 2, TILE + 8 + 1, SOFTWARE_GROUPS / 2);
+  const stripGroups = groupsFor(pairs * strips, TILE + 1, SOFTWARE_GROUPS);
   const calls: KernelCall[] = [
     { kernel: eighRange, knobs: {}, params: { batch, n, parts }, bindings: { a: INPUT, partial } },
     {
@@ -153,7 +161,7 @@ function blocked({ n, batch, vectors, order }: EighShape, target: Target): reado
           kernel: blockPairSolve,
           // Pairs within a block are visited once a sweep, in its first round.
           knobs: { WG: isShared ? 128 : 8, SHARED: isShared, CROSS: round > 0 },
-          params: { batch, n: padded, blocks, round, groups: Math.min(most, pairs) },
+          params: { batch, n: padded, blocks, round, groups: pairGroups },
           bindings: {
             state,
             matrix: work,
