@@ -1,4 +1,4 @@
-/** Eigen-decomposition of symmetric matrices inside a graph; up to order 144 the eigenvalues take one dispatch. */
+/** Eigen-decomposition of symmetric matrices inside a graph; up to order 163 the eigenvalues take one dispatch. */
 import { eighCalls, MAX_EIGH_ORDER, STATUS_WORDS } from "../linalg/eighCalls.ts";
 import { asMatrices, type OpDefinition, operand, requireF32, requireInputs, shapeError } from "./opDefinition.ts";
 
