@@ -12,7 +12,7 @@
 //           (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
 // Backward  ssl/distance_contrast_grad.wgsl
 // Oracle    test/oracle/sslKernels.ts
-// Source    Tian et al. 2020 (arXiv 2010.00578v6), ssl-theory A.3: simple (LINEAR), soft triplet (height τ, margin r₀), InfoNCE (height 1)
+// Source    Tian et al. 2020 (arXiv 2010.00578v6): simple (LINEAR), soft triplet (height τ, margin r₀), InfoNCE (height 1)
 //#include "lib/index.wgsl"
 //#include "lib/math.wgsl"
 //#include "lib/log_one_plus.wgsl"

@@ -8,7 +8,7 @@
 // Error     |dx − exact| ≤ γ_k·|s|·(|dy| + |k·y|·Σ|y·dy|), k = ⌈columns/LANES⌉ + log2 LANES + 5   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
 // Backward  not differentiated
 // Oracle    test/oracle/sslKernels.ts
-// Source    the projector I − ŷ·ŷᵀ of ssl-theory A.4 (6), with the factor that each mode's derivative has
+// Source    the projector I − ŷ·ŷᵀ of Tian et al. 2020 for normalised outputs, with the factor that each mode's derivative has
 //#include "lib/index.wgsl"
 override WG: u32 = 64u;
 override LANES: u32 = 16u;

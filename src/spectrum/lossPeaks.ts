@@ -45,7 +45,7 @@ export interface LossPeaks {
  * @param losses loss of the probe batch (a minibatch's is too noisy)
  * @param times  detected times t_j = step + 1
  * @throws EngineError DATA-COUNT-MISMATCH, DATA-TOO-FEW, DATA-RANGE, DATA-NONFINITE, CONFIG-VALUE
- * Source: staircase-settings §4
+ * Source: ours
  */
 export function lossPeaks(
   steps: ArrayLike<number>,

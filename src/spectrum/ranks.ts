@@ -1,4 +1,4 @@
-/** How many dimensions a spectrum fills, in the definitions in use (ssl-theory C). Each is 0 for a spectrum of zeros. */
+/** How many dimensions a spectrum fills, in the definitions in use. Each is 0 for a spectrum of zeros. */
 import { checkFinite, checkOption } from "./inputChecks.ts";
 
 /** Rounding leaves eigenvalues of a covariance slightly below zero; they count as zero. */

@@ -66,7 +66,7 @@ export interface StepDetection {
  * @param steps   steps of the records, from 0 on, increasing; the first should be 0, on which the start rests
  * @param spectra per record d eigenvalues in any order; small negative ones are what they are
  * @throws EngineError DATA-COUNT-MISMATCH, DATA-TOO-FEW, DATA-RANGE, DATA-NONFINITE, CONFIG-VALUE
- * Source: staircase-settings §4, shaped on about 110 runs
+ * Source: ours, shaped on about 110 runs of small networks
  */
 export function detectSteps(
   steps: ArrayLike<number>,

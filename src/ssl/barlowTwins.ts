@@ -94,7 +94,7 @@ export function barlowTerms(
  * @param zb [N, d]
  * @returns [1]
  * @throws EngineError GRAPH-SHAPE (shapes that differ, N = 1), CONFIG-VALUE (λ, scale or ε out of range)
- * Source: Zbontar et al. 2021, eq. 1; ssl-theory D.1; `centered`: staircase-settings §1
+ * Source: Zbontar et al. 2021, eq. 1; `centered`: Simon et al. 2023 with centring
  */
 export function barlowTwins(za: Tensor, zb: Tensor, options: BarlowTwinsOptions = {}): Tensor {
   return barlowTerms(za, zb, options).loss;

@@ -31,7 +31,7 @@ export function byolDirection(p: Tensor, z: Tensor, { epsilon = 1e-12 }: ByolOpt
  * @param zb [rows, d], of the second
  * @returns [1]
  * @throws EngineError GRAPH-SHAPE, CONFIG-VALUE
- * Source: Grill et al. 2020, eq. 2; ssl-theory D.4
+ * Source: Grill et al. 2020, eq. 2
  */
 export function byol(pa: Tensor, pb: Tensor, za: Tensor, zb: Tensor, { epsilon = 1e-12 }: ByolOptions = {}): Tensor {
   const { pairs } = requireViews("byol", [pa, pb, za, zb], 1);

@@ -20,7 +20,7 @@ export interface CrossViewInfoNceOptions {
  * @param zb [rows, d]
  * @returns [1]
  * @throws EngineError GRAPH-SHAPE (shapes that differ, one row), CONFIG-VALUE (τ ≤ 0)
- * Source: van den Oord, Li & Vinyals 2018, eq. 4, with cosines; ssl-theory C (DirectCLR) and D.3
+ * Source: van den Oord, Li & Vinyals 2018, eq. 4, with cosines
  */
 export function crossViewInfoNce(
   za: Tensor,

@@ -25,7 +25,7 @@ export interface ExactCovarianceOptions {
  * @param zb [B, d]
  * @returns [1]
  * @throws EngineError GRAPH-SHAPE, CONFIG-VALUE
- * Source: luckmatters/ssl/real-dataset, first upload; ssl-theory A.4 (7)
+ * Source: luckmatters/ssl/real-dataset, first upload
  */
 export function exactCovariance(
   za: Tensor,

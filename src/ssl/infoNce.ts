@@ -23,7 +23,7 @@ export interface InfoNceOptions {
  * @param negatives [rows, H, d], or [rows, d] for H = 1
  * @returns [1]
  * @throws EngineError GRAPH-SHAPE, CONFIG-VALUE
- * Source: Tian, Yu, Chen & Ganguli 2020 (arXiv 2010.00578v6); ssl-theory A.3
+ * Source: Tian, Yu, Chen & Ganguli 2020 (arXiv 2010.00578v6)
  */
 export function infoNce(
   anchor: Tensor,

@@ -20,7 +20,7 @@ export interface NtXentOptions {
  * @param zb [N, d]
  * @returns [1]
  * @throws EngineError GRAPH-SHAPE (shapes that differ, N = 1), CONFIG-VALUE (τ ≤ 0, beta ≤ −1)
- * Source: Chen et al. 2020, eq. 1; ssl-theory D.3; beta: luckmatters/ssl/real-dataset, ssl-theory A.9
+ * Source: Chen et al. 2020, eq. 1; beta: luckmatters/ssl/real-dataset
  */
 export function ntXent(za: Tensor, zb: Tensor, { temperature = 0.5, beta = 0 }: NtXentOptions = {}): Tensor {
   const { pairs } = requireViews("ntXent", [za, zb], 2);

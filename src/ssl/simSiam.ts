@@ -17,7 +17,7 @@ export interface SimSiamOptions {
  * @param zb [rows, d], of the second
  * @returns [1]
  * @throws EngineError GRAPH-SHAPE, CONFIG-VALUE
- * Source: Chen & He 2021, eq. 4; ssl-theory D.5
+ * Source: Chen & He 2021, eq. 4
  */
 export function simSiam(
   pa: Tensor,

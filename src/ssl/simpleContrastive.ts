@@ -11,15 +11,14 @@ export interface SimpleContrastiveOptions {
 /**
  * Simple contrastive loss, mean over anchors:  r₊ − r₋ + beta·r₊,  r(x, y) = ½‖x − y‖².
  *
- * Population gradient under full sampling: −∇ = 2·V_x[K̄_l]·vec(W_l), less 2·beta·E_x V_aug[K_l]·vec(W_l) (Tian et al. 2020, ssl-theory
- * A.4 (2) and (5)). Unbounded below: use with a constraint on the weights.
+ * Population gradient under full sampling: −∇ = 2·V_x[K̄_l]·vec(W_l), less 2·beta·E_x V_aug[K_l]·vec(W_l) (Tian et al. 2020)). Unbounded below: use with a constraint on the weights.
  *
  * @param anchor   [rows, d]
  * @param positive [rows, d], other augmentations of the anchors' samples
  * @param negative [rows, d], augmentations of independent samples
  * @returns [1]
  * @throws EngineError GRAPH-SHAPE, CONFIG-VALUE
- * Source: Tian, Yu, Chen & Ganguli 2020 (arXiv 2010.00578v6); ssl-theory A.3
+ * Source: Tian, Yu, Chen & Ganguli 2020 (arXiv 2010.00578v6)
  */
 export function simpleContrastive(
   anchor: Tensor,

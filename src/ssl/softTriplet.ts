@@ -20,7 +20,7 @@ export interface SoftTripletOptions {
  * @param negative [rows, d]
  * @returns [1]
  * @throws EngineError GRAPH-SHAPE, CONFIG-VALUE
- * Source: Tian, Yu, Chen & Ganguli 2020 (arXiv 2010.00578v6); ssl-theory A.3
+ * Source: Tian, Yu, Chen & Ganguli 2020 (arXiv 2010.00578v6)
  */
 export function softTriplet(
   anchor: Tensor,

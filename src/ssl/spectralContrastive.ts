@@ -14,7 +14,7 @@ export interface SpectralContrastiveOptions {
  * @param zb [N, d]
  * @returns [1]
  * @throws EngineError GRAPH-SHAPE (shapes that differ, N = 1), CONFIG-VALUE (μ ≤ 0)
- * Source: HaoChen, Wei, Gaidon & Ma 2021 (arXiv 2106.04156); ssl-theory C
+ * Source: HaoChen, Wei, Gaidon & Ma 2021 (arXiv 2106.04156)
  */
 export function spectralContrastive(za: Tensor, zb: Tensor, { mu = 1 }: SpectralContrastiveOptions = {}): Tensor {
   const { pairs } = requireViews("spectralContrastive", [za, zb], 2);

@@ -26,7 +26,7 @@ export interface VicregOptions {
  * @param zb [N, d]
  * @returns [1]
  * @throws EngineError GRAPH-SHAPE (shapes that differ, N = 1), CONFIG-VALUE (negative weights or ε)
- * Source: Bardes, Ponce & LeCun 2022, eq. 6; facebookresearch/vicreg; ssl-theory D.2
+ * Source: Bardes, Ponce & LeCun 2022, eq. 6; facebookresearch/vicreg
  */
 export function vicreg(za: Tensor, zb: Tensor, options: VicregOptions = {}): Tensor {
   const { invariance = 25, variance = 25, covariance = 1, epsilon = 1e-4, form = "facebook" } = options;

@@ -1,4 +1,4 @@
-/** The losses of src/ssl in float64, by plain loops from their definitions (ssl-theory A.3, A.4 (7), C, D). */
+/** The losses of src/ssl in float64, by plain loops from their definitions. */
 import * as eigh from "./eigh.ts";
 
 export type Matrix = ArrayLike<number>;

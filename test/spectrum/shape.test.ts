@@ -22,7 +22,7 @@ const codeOf = (run: () => unknown): string => {
 };
 
 describe("ranks", () => {
-  it("RankMe of the golden embeddings (ssl-theory E)", () => {
+  it("RankMe of the golden embeddings", () => {
     expect(rankMe([4.64486093, 3.27997847, 2.60902436])).toBeCloseTo(2.9154572323552, 8);
   });
 

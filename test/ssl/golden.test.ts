@@ -1,4 +1,4 @@
-/** Golden losses of ssl-theory E (float64, independent implementations): within 1e-6 relative. */
+/** Golden losses (float64, independent implementations): within 1e-6 relative. */
 import { describe, expect, it } from "vitest";
 import { Graph, type Tensor } from "../../src/autodiff/graph.ts";
 import {

@@ -1,6 +1,5 @@
 /**
- * The covariance-operator identity of Tian et al. 2020 for InfoNCE with H = 3 negatives, exact for any loss of the family (ssl-theory
- * A.4 (4)):
+ * The covariance-operator identity of Tian et al. 2020 for InfoNCE with H = 3 negatives, exact for any loss of the family:
  *
  *   −∇_{vec W_l} L = mean Σ_k β_k·{ (K_1 − K_k)(K_1 − K_k)ᵀ − (K_1 − K_2)(K_1 − K_2)ᵀ }·vec(W_l),  K_l(x) = f_{l−1}(x) ⊗ J_l(x)ᵀ
  *
