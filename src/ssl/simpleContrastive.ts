@@ -11,7 +11,8 @@ export interface SimpleContrastiveOptions {
 /**
  * Simple contrastive loss, mean over anchors:  r₊ − r₋ + beta·r₊,  r(x, y) = ½‖x − y‖².
  *
- * Population gradient under full sampling: −∇ = 2·V_x[K̄_l]·vec(W_l), less 2·beta·E_x V_aug[K_l]·vec(W_l) (Tian et al. 2020)). Unbounded below: use with a constraint on the weights.
+ * Population gradient under full sampling: −∇ = 2·V_x[K̄_l]·vec(W_l), less 2·beta·E_x V_aug[K_l]·vec(W_l) (Tian et
+ * al. 2020). Unbounded below: use with a constraint on the weights.
  *
  * @param anchor   [rows, d]
  * @param positive [rows, d], other augmentations of the anchors' samples
