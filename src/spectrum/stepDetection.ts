@@ -1,4 +1,4 @@
-/** Which modes of a recorded spectrum were learned, when, and whether one at a time: the rule of the staircase settings (section 4). */
+/** Which modes of a recorded spectrum were learned, when, and whether one at a time. */
 import { EngineError } from "../errors.ts";
 import { checkFinite, checkOption, checkSteps, median } from "./inputChecks.ts";
 
