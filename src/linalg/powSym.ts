@@ -37,7 +37,8 @@ export interface PowSymResult {
   readonly status: readonly EighStatus[];
 }
 
-const POWER_CODE: Readonly<Record<SymmetricExponent, number>> = { 0.5: 0, [-0.5]: 1, [-1]: 2 };
+/** Knob POWER of the kernels by exponent. */
+export const POWER_CODE: Readonly<Record<SymmetricExponent, number>> = { 0.5: 0, [-0.5]: 1, [-1]: 2 };
 
 /** The kernel call that follows a decomposition; shared with the op of graphs. */
 export function symmetricPowerCall(
@@ -51,11 +52,6 @@ export function symmetricPowerCall(
     params: { batch, n, cutoff },
     bindings: { ...bindings },
   };
-}
-
-/** Knob POWER of the kernels by exponent. */
-export function powerCode(exponent: SymmetricExponent): number {
-  return POWER_CODE[exponent];
 }
 
 export function defaultCutoff(n: number): number {

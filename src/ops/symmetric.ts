@@ -1,6 +1,6 @@
 /** Functions of symmetric matrices and derivatives of their decompositions, from eigenvalues and eigenvectors already at hand. */
 import { eighGrad, symmetricPowerGrad } from "../kernels/library.ts";
-import { powerCode, type SymmetricExponent, symmetricPowerCall } from "../linalg/powSym.ts";
+import { POWER_CODE, type SymmetricExponent, symmetricPowerCall } from "../linalg/powSym.ts";
 import {
   asMatrices,
   type OpDefinition,
@@ -103,7 +103,7 @@ export const symmetricPowerGradOp: OpDefinition<SymmetricPowerAttributes> = {
     return [
       {
         kernel: symmetricPowerGrad,
-        knobs: { POWER: powerCode(attributes.exponent) },
+        knobs: { POWER: POWER_CODE[attributes.exponent] },
         params: { batch, n, cutoff: attributes.cutoff },
         bindings: {
           values: { kind: "input", index: 0 },
