@@ -23,7 +23,7 @@ export function sampledCheck(result: Float32Array, length: number, entryOf: (at:
     const roundings = (terms + EXTRA_ROUNDINGS) * U;
     // Negated, so that NaN fails.
     if (!(difference <= (roundings / (1 - roundings)) * magnitude)) verified = false;
-    error = difference <= error ? error : difference;
+    if (difference > error || Number.isNaN(difference)) error = difference;
     largest = Math.max(largest, Math.abs(value));
   }
   return { verified, error: error / largest };
