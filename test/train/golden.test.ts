@@ -15,6 +15,7 @@ describe("the golden training step", () => {
     const plan = planTrainingStep(step, targetOf(true));
     const compiled = await compileTrainingStep(engine(), plan, {});
     try {
+      expect(engine().memory.bytes).toBe(planTotals(plan).peakBytes);
       const { images, parameters } = goldenValues(step, work);
       compiled.write("images", images);
       compiled.write("parameters", parameters);

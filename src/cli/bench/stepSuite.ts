@@ -23,7 +23,7 @@ export const stepSuite: Suite = {
     const flops = goldenFlops(engine, work);
     const rows: BenchRow[] = [];
     const add = async (name: string, by: string, prepare: () => Promise<PreparedStep>) => {
-      if (wants(name)) rows.push(await measureEngine(context, { name, engine: by, flops, prepare }));
+      if (wants(name)) rows.push(await measureStep(context, { name, engine: by, flops, prepare }));
     };
     await add(GOLDEN, OURS, () => prepareGoldenStep(engine, work, { spectrum: false }));
     await add(WITH_SPECTRUM, OURS, () => prepareGoldenStep(engine, work, { spectrum: true }));
@@ -42,7 +42,8 @@ interface Arrival {
   readonly counts: GpuCallCounts;
 }
 
-interface Entry {
+/** One engine's steps. */
+export interface StepEntry {
   readonly name: string;
   readonly engine: string;
   /** Of one step. */
@@ -50,7 +51,8 @@ interface Entry {
   readonly prepare: () => Promise<PreparedStep>;
 }
 
-async function measureEngine(context: BenchContext, entry: Entry): Promise<BenchRow> {
+/** A row, also where the engine fails; what fails in ours and is no EngineError is a defect and thrown. */
+export async function measureStep(context: BenchContext, entry: StepEntry): Promise<BenchRow> {
   const { name, engine } = entry;
   context.signal.throwIfAborted();
   context.progress(`step: ${name}, ${engine}`);
@@ -64,7 +66,7 @@ async function measureEngine(context: BenchContext, entry: Entry): Promise<Bench
   }
 }
 
-async function runSteps({ calls, signal }: BenchContext, { name, engine, flops, prepare }: Entry): Promise<BenchRow> {
+async function runSteps({ calls, signal }: BenchContext, { name, engine, flops, prepare }: StepEntry): Promise<BenchRow> {
   calls.resetPeak();
   const aliveBefore = calls.liveBytes;
   const started = performance.now();
