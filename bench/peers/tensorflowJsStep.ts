@@ -2,6 +2,8 @@
 
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import * as tf from "@tensorflow/tfjs-core";
+// The package's entry leaves gradients to whoever needs them.
+import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import type { PreparedStep, StepWork } from "../../src/cli/bench/peerContract.ts";
 import { toChannelsLast, toHwio } from "./layouts.ts";
 

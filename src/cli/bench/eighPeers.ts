@@ -11,6 +11,7 @@ import {
   SCALES,
   SIZES,
 } from "./eighProblem.ts";
+import { countsBetween, countsPerRun } from "./gpuCalls.ts";
 import type { EigenvaluesPeer } from "./peerContract.ts";
 import { summarize, timed } from "./timing.ts";
 
@@ -74,13 +75,14 @@ async function measurePeer(context: BenchContext, peer: Solver, problem: Problem
       const error = relativeError(values, exact);
       // A first run may have waited for something else, so what seems slow gets another one, unless that would take too long.
       const isOne = isOnce || firstMs > LONG_MS;
+      const warmUps = isOne ? 0 : 1;
+      const runs = isOne ? 1 : scale === 1 ? 5 : 3;
+      const before = context.calls.counts;
       const timing =
         firstMs > LIMIT_MS
           ? summarize([firstMs])
-          : await timed(
-              solve,
-              isOne ? { runs: 1, budgetMs: 0, warmUps: 0 } : { runs: scale === 1 ? 5 : 3, warmUps: 1 },
-            );
+          : await timed(solve, { runs, warmUps, ...(isOne ? { budgetMs: 0 } : {}) });
+      const counts = countsBetween(before, context.calls.counts);
       return {
         suite: "eigh",
         name: rowName(n, scale),
@@ -91,7 +93,9 @@ async function measurePeer(context: BenchContext, peer: Solver, problem: Problem
         ...timing,
         verified: error <= promisedError(n),
         error,
-        ...(firstMs > LIMIT_MS ? { note: "one run, compilation included" } : {}),
+        ...(firstMs > LIMIT_MS
+          ? { note: "one run, compilation included" }
+          : countsPerRun(counts, timing.runs + warmUps)),
       };
     } finally {
       prepared.release();

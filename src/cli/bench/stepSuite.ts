@@ -66,7 +66,10 @@ export async function measureStep(context: BenchContext, entry: StepEntry): Prom
   }
 }
 
-async function runSteps({ calls, signal }: BenchContext, { name, engine, flops, prepare }: StepEntry): Promise<BenchRow> {
+async function runSteps(
+  { calls, signal }: BenchContext,
+  { name, engine, flops, prepare }: StepEntry,
+): Promise<BenchRow> {
   calls.resetPeak();
   const aliveBefore = calls.liveBytes;
   const started = performance.now();
