@@ -1255,6 +1255,20 @@ const MUTANTS = [
     tests: EIGH_STAGES_TEST,
   },
   {
+    name: "multiply_add: three steps counted as four",
+    file: "shaders/bench/multiply_add.wgsl",
+    from: "step < 4u",
+    to: "step < 3u",
+    tests: ["test/kernels/multiplyAdd.test.ts"],
+  },
+  {
+    name: "multiply_add: all chains start alike",
+    file: "shaders/bench/multiply_add.wgsl",
+    from: "f32(id.x + c)",
+    to: "f32(id.x)",
+    tests: ["test/kernels/multiplyAdd.test.ts"],
+  },
+  {
     name: "eigh_residual_end: a partial sum missed",
     file: "shaders/linalg/eigh_residual_end.wgsl",
     from: "at < params.parts;",

@@ -5,6 +5,7 @@ import augmentImageShader from "../../shaders/augment/augment_image.wgsl";
 import epochIndicesShader from "../../shaders/augment/epoch_indices.wgsl";
 import gaussianBlurShader from "../../shaders/augment/gaussian_blur.wgsl";
 import packPixelsShader from "../../shaders/augment/pack_pixels.wgsl";
+import multiplyAddShader from "../../shaders/bench/multiply_add.wgsl";
 import conv2dDataGradRegisterShader from "../../shaders/conv/conv2d_data_grad_register.wgsl";
 import conv2dDataGradWorkgroupShader from "../../shaders/conv/conv2d_data_grad_workgroup.wgsl";
 import conv2dRegisterShader from "../../shaders/conv/conv2d_register.wgsl";
@@ -304,6 +305,7 @@ export const distanceContrast = defineKernel(distanceContrastShader, ({ rows }, 
 export const distanceContrastGrad = defineKernel(distanceContrastGradShader, ({ rows, columns }, { WG }) =>
   foldGrid(ceilDiv(rows * columns, WG)),
 );
+export const multiplyAdd = defineKernel(multiplyAddShader, ({ groups }) => [groups, 1, 1]);
 
 export const library: Readonly<Record<string, Kernel>> = {
   elementwiseBinary,
@@ -389,4 +391,5 @@ export const library: Readonly<Record<string, Kernel>> = {
   barlowColumns,
   vicregColumns,
   vicregPull,
+  multiplyAdd,
 };
