@@ -91,6 +91,7 @@ interface ReportFlags {
   readonly json?: true;
   readonly out?: string;
   readonly svg?: true;
+  readonly columns?: boolean;
   readonly time?: ScaleOption;
   readonly eigenvalues?: ScaleOption;
 }
@@ -174,10 +175,12 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
   });
   const scale = (flag: string, of: string) =>
     new Option(flag, `scaling of ${of} that is shown first and in SVG files`).choices(["log", "linear"]);
-  plainVerb("report", "make a page with the figures of a run, or of several over one another")
+  plainVerb("report", "make a page with the figures of a run, or of several over or beside one another")
     .argument("<run...>", "folders of runs")
     .option("--out <file>", "HTML file (default: report.html in the run's folder; of several runs, in this one)")
     .option("--svg", "also write the figure and each panel as SVG beside the page")
+    .option("--columns", "a column for each run (default where their losses or recorded matrices differ)")
+    .option("--no-columns", "all runs over one another, on shared axes (default otherwise)")
     .addOption(scale("--time <scale>", "t"))
     .addOption(scale("--eigenvalues <scale>", "the eigenvalues"))
     .action(async (runs: readonly string[], flags: ReportFlags) => {
