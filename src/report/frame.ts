@@ -82,9 +82,9 @@ export function axesSvg({ layout, x, y, toX, toY, left, right, top, bottom }: Fr
   ].join("\n");
 }
 
-/** Width of text in the font above, whose letters are taken as wide as they are on average. */
+/** Width of text, whose letters are taken as wide as they are on average in the widest font that stands in for those above. */
 export function textWidth(text: string, fontSize: number): number {
-  return 0.472 * fontSize * text.length;
+  return 0.54 * fontSize * text.length;
 }
 
 /** Words in lines no wider than `width`. */

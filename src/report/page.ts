@@ -45,6 +45,7 @@ ${bar(content)}
 ${figures(content)}
 ${runs.length > 1 ? comparison(runs) : ""}
 ${runs.map((run) => run.sections(label(run))).join("\n")}
+${unique(runs, ({ definitions }) => definitions).join("\n")}
 ${runs.map((run) => detailSection(run, runs.length > 1)).join("\n")}
 <p class="sub">Made by eigenstep ${escaped(version)} with <code>eigenstep report</code>.</p>
 </main>

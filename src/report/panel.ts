@@ -103,7 +103,7 @@ function strokeOf(look: Look, factor = 1): Record<string, string | number | unde
 function heading({ title, subtitle = "", legend: entries, layout }: PanelSpec): string {
   const { left } = layout.margin;
   if (layout.heading === "line") {
-    const rest = subtitle ? `<tspan font-weight="normal"> ${escaped(subtitle)}</tspan>` : "";
+    const rest = subtitle ? `<tspan font-weight="normal" font-size="13"> ${escaped(subtitle)}</tspan>` : "";
     return `<text${attributes({ x: left, y: 20, "font-size": 15, "font-weight": "bold" })}>${escaped(title)}${rest}</text>${legend(entries, left)}`;
   }
   const spacing = 1.25 * layout.fontSize;

@@ -23,6 +23,8 @@ export interface ReportRun extends FigureRun {
   readonly notes: readonly string[];
   /** What a comparison of runs lists, beside the configuration and the last loss. */
   readonly comparison: readonly Row[];
+  /** HTML below the sections of all runs, once a page: what the words in them mean. */
+  readonly definitions?: string | undefined;
   /** HTML below the figures. @param label the run's name where there are several */
   sections(label: string | undefined): string;
 }

@@ -58,14 +58,16 @@ export function histogramSvg({ last, first, split, axis, description }: Histogra
   );
 }
 
-/** Edges at multiples of a round width, about twice the square root of `count` bins over the last record's spread. */
+/**
+ * Edges of bins whose middles are multiples of a round width, so that plateaus at 1 or 0.1 are not cut in two; about three times the square
+ * root of `count` bins, but at least 18 over the whole spread.
+ */
 export function binEdges(values: readonly number[], count: number): number[] {
   const [least, most] = [Math.min(...values), Math.max(...values)];
-  const wanted = Math.min(48, Math.max(10, 3 * Math.ceil(Math.sqrt(count))));
+  const wanted = Math.min(48, Math.max(18, 3 * Math.ceil(Math.sqrt(count))));
   const width = WIDTHS.find((one) => (most - least) / one <= wanted) ?? 1;
-  const from = Math.floor(least / width);
-  const to = Math.max(from + 1, Math.ceil(most / width + 1e-9));
-  return Array.from({ length: to - from + 1 }, (_, index) => (from + index) * width);
+  const [from, to] = [Math.round(least / width), Math.round(most / width)];
+  return Array.from({ length: to - from + 2 }, (_, index) => (from + index - 0.5) * width);
 }
 
 const WIDTHS = [0.05, 0.1, 0.2, 0.25, 0.5];

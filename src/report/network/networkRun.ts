@@ -14,7 +14,7 @@ import { layerSection } from "./layerSection.ts";
 import { type NetworkWords, networkWords } from "./networkWords.ts";
 import { pcaSection } from "./pcaSection.ts";
 import { spectrumSection } from "./spectrumSection.ts";
-import { stairSection } from "./stairSection.ts";
+import { DETECTION, stairSection } from "./stairSection.ts";
 
 const measuredSchema = z.looseObject({ spectrumOf: z.string() });
 
@@ -47,6 +47,7 @@ export function networkRun(stored: StoredRun, label: string): ReportRun {
     axesKey: words.axesKey,
     notes: summarized ? [] : ["summary.json holds no measures; the report took them from the records."],
     comparison: comparison(measured, staircase),
+    definitions: staircase && DETECTION,
     sections: (name) =>
       [
         staircase ? stairSection(staircase, records, name) : "",
@@ -69,7 +70,7 @@ function captions({ spectrumOf }: NetworkWords, staircase: Staircase | undefined
 }
 
 function stepCount({ accepted, stairs }: Staircase): string {
-  return `${accepted} of ${stairs.length} learned modes are steps`;
+  return `${accepted} ${accepted === 1 ? "step" : "steps"} of ${stairs.length} modes`;
 }
 
 /** Times of the rule count from 1; those of the axis are of the state that the crossing was seen in. */

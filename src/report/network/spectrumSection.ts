@@ -24,7 +24,7 @@ const schema = z.object({
 
 type Measured = z.infer<typeof schema>;
 
-/** Of a uniform distribution; above it suggests two groups. */
+/** Bimodality coefficient of a uniform distribution. */
 const UNIFORM_COEFFICIENT = 5 / 9;
 
 /** @param measured of the run's summary */
@@ -85,9 +85,8 @@ function bimodalitySentence(
   { coefficient, twoClassVariance, upper }: NonNullable<Measured["bimodality"]>,
   count: number,
 ) {
-  const isTwo = coefficient !== null && coefficient > UNIFORM_COEFFICIENT;
   return [
-    `Bimodality coefficient ${formatNumber(coefficient, 3)}: ${isTwo ? "above" : "not above"} ${formatNumber(UNIFORM_COEFFICIENT, 3)}, which suggests ${isTwo ? "two groups" : "one group"}.`,
+    `Bimodality coefficient ${formatNumber(coefficient, 3)} (above ${formatNumber(UNIFORM_COEFFICIENT, 3)}, that of a uniform distribution, suggests two groups).`,
     `The best split, ${upper} of ${count} eigenvalues above and ${count - upper} below, explains ${formatNumber(100 * (twoClassVariance ?? Number.NaN), 3)} % of the variance of log₁₀ λ (64 % of a normal, 75 % of a uniform distribution).`,
     count < 16 ? "With so few eigenvalues neither number proves much." : "",
   ]
