@@ -60,7 +60,7 @@ export function networkRun(stored: StoredRun, label: string): ReportRun {
 }
 
 const EXPLANATION =
-  "Such an encoder learns one mode after another, too (Simon et al. 2023, arXiv 2303.15438), where its outputs begin near a single point: eigenvalues of the embeddings rise one by one, and the loss falls when they do. There is no closed form for the times; steps are detected in the recorded eigenvalues by a fixed rule, which asks of each that it starts small, that the next one is still quiet, and that the next one comes clearly later.";
+  "When its outputs begin near a single point, such an encoder learns one mode after another (J. B. Simon et al., On the Stepwise Nature of Self-Supervised Learning, 2023, arXiv 2303.15438): eigenvalues of the embeddings rise one by one, and the loss falls when they do. There is no closed form for the times; steps are detected in the recorded eigenvalues by a fixed rule, which asks of each that it starts small, that the next one is still quiet, and that the next one comes clearly later.";
 
 function captions({ spectrumOf }: NetworkWords, staircase: Staircase | undefined): ReportRun["captions"] {
   const rules = staircase
