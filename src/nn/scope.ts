@@ -26,11 +26,21 @@ interface Registry {
   /** Batch statistics of every application of a layer, in order. */
   readonly applied: Map<string, { readonly spec: RunningSpec; readonly moments: Tensor[] }>;
   readonly running: RunningStatistics | undefined;
+  readonly isFolded: boolean;
 }
 
 export interface ScopeOptions {
   /** Inference with these running statistics; batch statistics unless given. */
   readonly running?: RunningStatistics | undefined;
+  /** Inference with parameters from `foldBatchNorm`: a batch normalisation only adds its shift. False unless given. */
+  readonly isFolded?: boolean;
+}
+
+/** A batch normalisation as one of its applications has it in the graph. */
+export interface Normalization {
+  /** Path of the layer, e.g. `layer1.0.bn1`. */
+  readonly name: string;
+  readonly node: Node;
 }
 
 /** Name of the state that holds running statistics. */
@@ -46,14 +56,15 @@ export class ParameterScope {
   }
 
   /** The root scope of networks whose parameters are the graph's own. */
-  static create(graph: Graph, { running }: ScopeOptions = {}): ParameterScope {
+  static create(graph: Graph, { running, isFolded = false }: ScopeOptions = {}): ParameterScope {
     const resolve = ({ name, shape }: ParameterSpec): Tensor => graph.parameter(name, shape);
-    return new ParameterScope({ graph, resolve, parameters: new Map(), applied: new Map(), running }, "");
+    return new ParameterScope({ graph, resolve, parameters: new Map(), applied: new Map(), running, isFolded }, "");
   }
 
   /** The root scope of networks whose parameters are found elsewhere, by full name. */
   static over(graph: Graph, resolve: (spec: ParameterSpec) => Tensor): ParameterScope {
-    return new ParameterScope({ graph, resolve, parameters: new Map(), applied: new Map(), running: undefined }, "");
+    const maps = { parameters: new Map(), applied: new Map() };
+    return new ParameterScope({ graph, resolve, ...maps, running: undefined, isFolded: false }, "");
   }
 
   get graph(): Graph {
@@ -61,7 +72,12 @@ export class ParameterScope {
   }
 
   get isInference(): boolean {
-    return this.#registry.running !== undefined;
+    return this.#registry.running !== undefined || this.isFolded;
+  }
+
+  /** Batch normalisations are part of the weights before them. */
+  get isFolded(): boolean {
+    return this.#registry.isFolded;
   }
 
   /** Builds inside a named part; names join by dots, labels of nodes by slashes. */
@@ -128,6 +144,13 @@ export class ParameterScope {
     applied.set(path, { spec: { name: path, channels, offset }, moments: [moments] });
   }
 
+  /** Batch normalisations applied so far with the batch's own statistics. */
+  normalizations(): readonly Normalization[] {
+    return [...this.#registry.applied.values()].flatMap(({ spec: { name }, moments }) =>
+      moments.flatMap(({ node }) => (node ? [{ name, node }] : [])),
+    );
+  }
+
   /** All tensors made so far by scopes of this root. */
   spec(): ModelSpec {
     const { parameters, applied } = this.#registry;
@@ -178,9 +201,10 @@ export class ParameterScope {
 export function describeModel(
   model: Model,
   inputShape: readonly number[],
+  options: Pick<ScopeOptions, "isFolded"> = {},
 ): ModelSpec & { readonly outputShape: readonly number[] } {
   const scratch = new Graph();
-  const scope = ParameterScope.create(scratch);
+  const scope = ParameterScope.create(scratch, options);
   const { shape } = model(scope, scratch.input("model input", inputShape));
   return { ...scope.spec(), outputShape: shape };
 }
