@@ -27,6 +27,8 @@ interface Registry {
   readonly applied: Map<string, { readonly spec: RunningSpec; readonly moments: Tensor[] }>;
   readonly running: RunningStatistics | undefined;
   readonly isFolded: boolean;
+  /** Outputs of layers, blocks and poolings by path, in the order in which they were first computed. */
+  readonly outputs: Map<string, Tensor>;
 }
 
 export interface ScopeOptions {
@@ -34,6 +36,10 @@ export interface ScopeOptions {
   readonly running?: RunningStatistics | undefined;
   /** Inference with parameters from `foldBatchNorm`: a batch normalisation only adds its shift. False unless given. */
   readonly isFolded?: boolean;
+}
+
+function emptyMaps(): Pick<Registry, "parameters" | "applied" | "outputs"> {
+  return { parameters: new Map(), applied: new Map(), outputs: new Map() };
 }
 
 /** A batch normalisation as one of its applications has it in the graph. */
@@ -58,13 +64,12 @@ export class ParameterScope {
   /** The root scope of networks whose parameters are the graph's own. */
   static create(graph: Graph, { running, isFolded = false }: ScopeOptions = {}): ParameterScope {
     const resolve = ({ name, shape }: ParameterSpec): Tensor => graph.parameter(name, shape);
-    return new ParameterScope({ graph, resolve, parameters: new Map(), applied: new Map(), running, isFolded }, "");
+    return new ParameterScope({ graph, resolve, ...emptyMaps(), running, isFolded }, "");
   }
 
   /** The root scope of networks whose parameters are found elsewhere, by full name. */
   static over(graph: Graph, resolve: (spec: ParameterSpec) => Tensor): ParameterScope {
-    const maps = { parameters: new Map(), applied: new Map() };
-    return new ParameterScope({ graph, resolve, ...maps, running: undefined, isFolded: false }, "");
+    return new ParameterScope({ graph, resolve, ...emptyMaps(), running: undefined, isFolded: false }, "");
   }
 
   get graph(): Graph {
@@ -149,6 +154,25 @@ export class ParameterScope {
     return [...this.#registry.applied.values()].flatMap(({ spec: { name }, moments }) =>
       moments.flatMap(({ node }) => (node ? [{ name, node }] : [])),
     );
+  }
+
+  /**
+   * Notes the output of a layer, a block or a pooling under its path, for spectra of layers and for finding the first bad one. Of a network
+   * that is applied more than once, the first application counts.
+   *
+   * @param name inside this scope; empty for the scope itself
+   * @returns the tensor
+   */
+  observe(name: string, output: Tensor): Tensor {
+    const { outputs } = this.#registry;
+    const path = name === "" ? this.path : this.#join(name);
+    if (!outputs.has(path)) outputs.set(path, output);
+    return output;
+  }
+
+  /** What was observed so far by scopes of this root, in order of computation. */
+  get outputs(): ReadonlyMap<string, Tensor> {
+    return this.#registry.outputs;
   }
 
   /** All tensors made so far by scopes of this root. */
