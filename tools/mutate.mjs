@@ -1275,6 +1275,41 @@ const MUTANTS = [
     to: "at + 1u < params.parts;",
     tests: EIGH_STAGES_TEST,
   },
+  {
+    name: "softmax_cross_entropy: barrier before the maximum dropped",
+    file: "shaders/loss/softmax_cross_entropy.wgsl",
+    from: "    workgroupBarrier();\n    let first",
+    to: "    let first",
+    tests: RACE_TEST,
+  },
+  {
+    name: "softmax_cross_entropy: the label's own power among the others",
+    file: "shaders/loss/softmax_cross_entropy.wgsl",
+    from: "sum += select(power, 0.0, column == label);",
+    to: "sum += power;",
+    tests: ["test/kernels/classification.test.ts"],
+  },
+  {
+    name: "gather_rows: columns of the row before",
+    file: "shaders/data/gather_rows.wgsl",
+    from: "+ at % params.columns];",
+    to: "+ (at + 1u) % params.columns];",
+    tests: ["test/kernels/classification.test.ts"],
+  },
+  {
+    name: "fold: the mean not scaled",
+    file: "src/nn/fold.ts",
+    from: "(running[offset + c] ?? 0) * factor)",
+    to: "(running[offset + c] ?? 0))",
+    tests: ["test/nn/fold.test.ts"],
+  },
+  {
+    name: "fold: matrices scaled along their inputs",
+    file: "src/nn/fold.ts",
+    from: "isLastAxis: !(node.attributes as MatmulAttributes).transposeB",
+    to: "isLastAxis: true",
+    tests: ["test/nn/fold.test.ts"],
+  },
 ];
 
 const root = fileURLToPath(new URL("..", import.meta.url));

@@ -14,6 +14,7 @@ import conv2dWeightGradRegisterShader from "../../shaders/conv/conv2d_weight_gra
 import conv2dWeightGradWorkgroupShader from "../../shaders/conv/conv2d_weight_grad_workgroup.wgsl";
 import conv2dWorkgroupShader from "../../shaders/conv/conv2d_workgroup.wgsl";
 import gatherCropShader from "../../shaders/data/gather_crop.wgsl";
+import gatherRowsShader from "../../shaders/data/gather_rows.wgsl";
 import copyRangeShader from "../../shaders/elementwise/copy_range.wgsl";
 import elementwiseBinaryShader from "../../shaders/elementwise/elementwise_binary.wgsl";
 import elementwiseUnaryShader from "../../shaders/elementwise/elementwise_unary.wgsl";
@@ -45,6 +46,7 @@ import svdValuesShader from "../../shaders/linalg/svd_values.wgsl";
 import svdVectorsShader from "../../shaders/linalg/svd_vectors.wgsl";
 import symmetricPowerShader from "../../shaders/linalg/symmetric_power.wgsl";
 import symmetricPowerGradShader from "../../shaders/linalg/symmetric_power_grad.wgsl";
+import softmaxCrossEntropyShader from "../../shaders/loss/softmax_cross_entropy.wgsl";
 import matmulRegisterShader from "../../shaders/matmul/matmul_register.wgsl";
 import matmulWorkgroupShader from "../../shaders/matmul/matmul_workgroup.wgsl";
 import batchNormApplyShader from "../../shaders/norm/batch_norm_apply.wgsl";
@@ -122,6 +124,9 @@ export const gatherCrop = defineKernel(
   gatherCropShader,
   ({ views, images, channels, crop_height, crop_width }, { WG }) =>
     foldGrid(ceilDiv(views * images * channels * crop_height * crop_width, WG)),
+);
+export const gatherRows = defineKernel(gatherRowsShader, ({ rows, columns }, { WG }) =>
+  foldGrid(ceilDiv(rows * columns, 4 * WG)),
 );
 export const stepAdvance = defineKernel(stepAdvanceShader, () => [1, 1, 1]);
 export const metricsRecord = defineKernel(metricsRecordShader, () => [1, 1, 1]);
@@ -277,6 +282,7 @@ export const movingAverage = defineKernel(movingAverageShader, ({ count }, { WG 
 
 const rowLanesGrid = ({ rows }: { rows: number }, { WG, LANES }: { WG: number; LANES: number }) =>
   foldGrid(ceilDiv(rows * LANES, WG));
+export const softmaxCrossEntropy = defineKernel(softmaxCrossEntropyShader, rowLanesGrid);
 export const l2Normalize = defineKernel(l2NormalizeShader, rowLanesGrid);
 export const l2NormalizeGrad = defineKernel(l2NormalizeGradShader, rowLanesGrid);
 export const cosineRows = defineKernel(cosineRowsShader, rowLanesGrid);
@@ -322,6 +328,7 @@ export const library: Readonly<Record<string, Kernel>> = {
   sgd,
   randomFill,
   gatherCrop,
+  gatherRows,
   stepAdvance,
   metricsRecord,
   jacobiEigh,
@@ -379,6 +386,7 @@ export const library: Readonly<Record<string, Kernel>> = {
   averagePoolGrad,
   gelu,
   movingAverage,
+  softmaxCrossEntropy,
   cosineRows,
   cosineRowsGrad,
   distanceContrast,
