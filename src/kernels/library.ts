@@ -13,6 +13,7 @@ import conv2dWeightGradRegisterShader from "../../shaders/conv/conv2d_weight_gra
 import conv2dWeightGradWorkgroupShader from "../../shaders/conv/conv2d_weight_grad_workgroup.wgsl";
 import conv2dWorkgroupShader from "../../shaders/conv/conv2d_workgroup.wgsl";
 import gatherCropShader from "../../shaders/data/gather_crop.wgsl";
+import connectionGramShader from "../../shaders/dual/connection_gram.wgsl";
 import copyRangeShader from "../../shaders/elementwise/copy_range.wgsl";
 import elementwiseBinaryShader from "../../shaders/elementwise/elementwise_binary.wgsl";
 import elementwiseUnaryShader from "../../shaders/elementwise/elementwise_unary.wgsl";
@@ -304,6 +305,9 @@ export const distanceContrast = defineKernel(distanceContrastShader, ({ rows }, 
 export const distanceContrastGrad = defineKernel(distanceContrastGradShader, ({ rows, columns }, { WG }) =>
   foldGrid(ceilDiv(rows * columns, WG)),
 );
+export const connectionGram = defineKernel(connectionGramShader, ({ outputs, samples }, { WG }) =>
+  foldGrid(ceilDiv((outputs * samples) ** 2, 4 * WG)),
+);
 
 export const library: Readonly<Record<string, Kernel>> = {
   elementwiseBinary,
@@ -389,4 +393,5 @@ export const library: Readonly<Record<string, Kernel>> = {
   barlowColumns,
   vicregColumns,
   vicregPull,
+  connectionGram,
 };
