@@ -66,7 +66,8 @@ export function dualNetwork(scope: ParameterScope, x: Tensor, options: DualNetwo
       const plain = { kind: "plain" } as const;
       const weight = own.parameter("weight", { shape: [rows, columns], layout: plain, init: heNormal(columns) });
       let value = matmul(input, weight, { transposeB: true });
-      if (bias) value = add(value, own.parameter("bias", { shape: [rows], layout: plain, init: uniformFanIn(columns) }));
+      if (bias)
+        value = add(value, own.parameter("bias", { shape: [rows], layout: plain, init: uniformFanIn(columns) }));
       const isLast = index === widths.length - 2;
       const normed = batchNorm && !isLast ? standardizedColumns(value) : undefined;
       const activation = isLast ? undefined : relu(normed?.values ?? value);

@@ -41,12 +41,7 @@ export interface ApplyOptions {
  * @param v     [n_l, n_{l−1}]
  * @returns [n_l, n_{l−1}]
  */
-export function applyOperator(
-  connection: Connection,
-  pairs: Tensor,
-  v: Tensor,
-  { unit }: ApplyOptions = {},
-): Tensor {
+export function applyOperator(connection: Connection, pairs: Tensor, v: Tensor, { unit }: ApplyOptions = {}): Tensor {
   return v.graph.scope(`operator ${connection.layer}`, () => {
     const outputs = pull(connection, v);
     if (!unit) return spread(connection, matmul(outputs, pairs, { transposeB: true }));
@@ -74,7 +69,7 @@ export function requireDense({ layer, weight }: Connection, maxBindingBytes: num
   if (order <= MAX_DENSE_ORDER && bytes <= maxBindingBytes) return;
   throw new EngineError({
     code: "DUAL-DENSE",
-    message: `Layer ${layer} has ${rows} × ${columns} = ${order} weights; its dense operator would have ${order}² entries, ${(bytes / 2 ** 20).toFixed(1)} MiB. A dense operator may have order ${MAX_DENSE_ORDER} and take ${(maxBindingBytes / 2 ** 20).toFixed(0)} MiB on this device`,
+    message: `Layer ${layer} has ${rows} × ${columns} = ${order} weights; its dense operator would have ${order}² entries, ${mebibytes(bytes)}. A dense operator may have order ${MAX_DENSE_ORDER} and take ${mebibytes(maxBindingBytes)} on this device`,
     fix: "Use the factored operator, or narrower layers.",
     where: `layer ${layer}`,
     detail: { layer, order, bytes, maxOrder: MAX_DENSE_ORDER, maxBindingBytes },
@@ -88,21 +83,59 @@ export function requireDense({ layer, weight }: Connection, maxBindingBytes: num
  */
 export function denseOperator(connection: Connection, pairs: Tensor, maxBindingBytes: number): Tensor {
   requireDense(connection, maxBindingBytes);
-  const { inputs, weight, samples, outputs } = connection;
+  const { weight, samples, outputs } = connection;
   const { graph } = weight;
-  const [rows = 1, columns = 1] = weight.shape;
   return graph.scope(`dense operator ${connection.layer}`, () => {
-    const jacobian = connection.jacobian ?? identityJacobian(connection);
-    const copies = (x: Tensor): Tensor =>
-      matmul(constant(graph, [outputs, 1], 1), reshape(x, [1, x.elements]));
-    // Row (o, i) is K_l(x_i)'s column o.
-    const left = reshape(jacobian, [outputs * samples, rows, 1]);
-    const right = reshape(copies(inputs), [outputs * samples, 1, columns]);
-    const factor = reshape(matmul(left, right), [outputs, samples, rows * columns]);
-    const mixed = matmul(reshape(copies(pairs), [outputs, samples, samples]), factor);
-    const flat = [outputs * samples, rows * columns];
+    const factor = columns(connection);
+    const mixed = matmul(copies(pairs, outputs), factor);
+    const flat = [outputs * samples, weight.elements];
     return matmul(reshape(factor, flat), reshape(mixed, flat), { transposeA: true });
   });
+}
+
+/**
+ * Factor Φ of OP_l = ΦᵀΦ with A = CᵀC, for small layers: row (o, r) is Σ_i C_ri K_l(x_i)^o. Its singular values keep the digits of small
+ * eigenvalues, σ², which a Gram matrix loses below 1e-7 of the largest.
+ *
+ * @param contrasts C, [R, N]
+ * @returns [n_L·R, n_l·n_{l−1}]
+ * @throws EngineError DUAL-DENSE when the connections of all samples do not fit
+ */
+export function operatorFactor(connection: Connection, contrasts: Tensor, maxBindingBytes: number): Tensor {
+  const { samples, outputs, weight, layer } = connection;
+  const bytes = 4 * outputs * samples * weight.elements;
+  if (bytes > maxBindingBytes) {
+    throw new EngineError({
+      code: "DUAL-DENSE",
+      message: `Connections of layer ${layer} as a matrix, ${outputs * samples} × ${weight.elements}, take ${mebibytes(bytes)}; the device binds ${mebibytes(maxBindingBytes)}`,
+      fix: "Take eigenvalues from the Gram matrix (operatorGram), or use a smaller batch or layer.",
+      where: `layer ${layer}`,
+      detail: { layer, bytes, maxBindingBytes },
+    });
+  }
+  return weight.graph.scope(`factor ${layer}`, () => {
+    const factor = matmul(copies(contrasts, outputs), columns(connection));
+    return reshape(factor, [(contrasts.shape[0] ?? 1) * outputs, weight.elements]);
+  });
+}
+
+/** Columns of all connections as rows, [n_L, N, n_l·n_{l−1}]. */
+function columns(connection: Connection): Tensor {
+  const { inputs, samples, outputs, weight } = connection;
+  const [rows = 1, width = 1] = weight.shape;
+  const left = reshape(connection.jacobian ?? identityJacobian(connection), [outputs * samples, rows, 1]);
+  const right = reshape(copies(inputs, outputs), [outputs * samples, 1, width]);
+  return reshape(matmul(left, right), [outputs, samples, weight.elements]);
+}
+
+/** [count, …x]. */
+function copies(x: Tensor, count: number): Tensor {
+  const stacked = matmul(constant(x.graph, [count, 1], 1), reshape(x, [1, x.elements]));
+  return reshape(stacked, [count, ...x.shape]);
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 /** J of the last layer, [n_L, N, n_L]. */

@@ -52,10 +52,7 @@ export function operatorGram(connection: Connection, contrasts: Tensor): Operato
     const all = operand(inputs.graph.add(connectionGramOp, [jj, ff], {}), 0);
     const right = matmul(reshape(all, [outputs * samples * outputs, samples]), contrasts, { transposeB: true });
     const left = matmul(constant(inputs.graph, [outputs, 1], 1), reshape(contrasts, [1, contrasts.elements]));
-    const both = matmul(
-      reshape(left, [outputs, count, samples]),
-      reshape(right, [outputs, samples, outputs * count]),
-    );
+    const both = matmul(reshape(left, [outputs, count, samples]), reshape(right, [outputs, samples, outputs * count]));
     return { matrix: reshape(both, [outputs * count, outputs * count]), multiplicity: 1 };
   });
 }

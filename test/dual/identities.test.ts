@@ -10,8 +10,8 @@ import { TestRandom } from "../support/random.ts";
 import {
   BETAS,
   connectionsOf,
-  LOSSES,
   type LayerConnections,
+  LOSSES,
   lossOf,
   randomNetwork,
   randomSamples,
@@ -138,16 +138,13 @@ describe("operator identities", () => {
     };
     for (const kind of ["triplet", "infoNce"] as const) {
       const gradients = negativeGradient(network, x, oracle.allTuples(6, 1), lossOf(kind, 0));
-      const weight = (a: number, b: number) =>
-        xi[kind](oracle.halfSquaredDistance(embeddings[a]!, embeddings[b]!));
+      const weight = (a: number, b: number) => xi[kind](oracle.halfSquaredDistance(embeddings[a]!, embeddings[b]!));
       const twice = (operator: Float64Array) => operator.map((value) => 2 * value);
       const weighted = residuals(layers, gradients, ({ byImage }) =>
         twice(oracle.pairCovariance(byImage, OUTPUTS, weight)),
       );
       expect(Math.max(...weighted)).toBeLessThan(IDENTITY);
-      const unweighted = residuals(layers, gradients, ({ byImage }) =>
-        twice(oracle.pairCovariance(byImage, OUTPUTS)),
-      );
+      const unweighted = residuals(layers, gradients, ({ byImage }) => twice(oracle.pairCovariance(byImage, OUTPUTS)));
       expect(Math.min(...unweighted), "the pair weights dropped").toBeGreaterThan(WRONG);
     }
   });

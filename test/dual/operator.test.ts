@@ -87,8 +87,9 @@ describe("connections on the GPU", () => {
       const results = await byLayer(given, { pulled, spread: layers.map((one) => spread(one, cTensor)) });
       reference.layers.forEach(({ samples: all }, l) => {
         const rows = all.map((k) => oracle.transposedTimes(k, vectors[l]!));
-        const expected = Float64Array.from({ length: outputs * samples }, (_, at) =>
-          rows[at % samples]![Math.floor(at / samples)]!,
+        const expected = Float64Array.from(
+          { length: outputs * samples },
+          (_, at) => rows[at % samples]![Math.floor(at / samples)]!,
         );
         expect(oracle.relativeDistance(results.pulled![l]!, expected)).toBeLessThan(2e-6);
         const sum = new Float64Array(vectors[l]!.length);
@@ -170,7 +171,10 @@ describe("the exact operator and the engine's gradient", () => {
         const pairs = exactPairs(inputs.tensors, weights, 0.5, "both towers");
         const unit = unitOutputs(pass);
         const results = await byLayer(given, {
-          gradients: grad(loss, layers.map(({ weight }) => weight)).map((gradient) => scale(gradient, -1)),
+          gradients: grad(
+            loss,
+            layers.map(({ weight }) => weight),
+          ).map((gradient) => scale(gradient, -1)),
           predicted: layers.map((one) => applyOperator(one, pairs, one.weight, { unit })),
           unprojected: layers.map((one) => applyOperator(one, pairs, one.weight)),
         });
@@ -208,7 +212,10 @@ describe("the operator of the population", () => {
         return layers.map((one) => applyOperator(one, pairs, one.weight));
       };
       const results = await byLayer(given, {
-        gradients: grad(loss, layers.map(({ weight }) => weight)).map((gradient) => scale(gradient, -1)),
+        gradients: grad(
+          loss,
+          layers.map(({ weight }) => weight),
+        ).map((gradient) => scale(gradient, -1)),
         population: applied("population"),
         uncentered: applied("uncentered"),
         noResidue: applied("noResidue"),

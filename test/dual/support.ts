@@ -29,7 +29,12 @@ export function randomSamples(
 /** Random tuples: any anchor, any augmentation of its image, negatives from the whole batch. */
 export function randomTuples(
   random: TestRandom,
-  { images, augmentations, negatives, rows }: { images: number; augmentations: number; negatives: number; rows: number },
+  {
+    images,
+    augmentations,
+    negatives,
+    rows,
+  }: { images: number; augmentations: number; negatives: number; rows: number },
 ): Tuple[] {
   return Array.from({ length: rows }, () => {
     const x = random.integer(images);
