@@ -1,7 +1,7 @@
 /** What the page and its worker say to each other. */
 import type { AdapterDescription } from "../../src/device/adapter.ts";
 import type { EngineErrorInit } from "../../src/errors.ts";
-import type { LinearConfig } from "../../src/experiments/contract.ts";
+import type { LinearConfig } from "../../src/experiments/linear/config.ts";
 import type { LinearTheory } from "../../src/theory/index.ts";
 
 /** Page to worker. Commands before `ready` wait for it. */

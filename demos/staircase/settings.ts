@@ -1,6 +1,6 @@
 /** What a visitor may choose: ranges, the address (hash) that carries it, and the run configuration it stands for. No DOM. */
-import type { LinearConfig } from "../../src/experiments/contract.ts";
-import { presets } from "../../src/experiments/presets.ts";
+import type { LinearConfig } from "../../src/experiments/linear/config.ts";
+import { linearPresets } from "../../src/experiments/presets.ts";
 
 /** Data sets that need no download, with their names for people. */
 export const DATA_SETS = {
@@ -102,7 +102,7 @@ export function defaults(preset: PresetName): Settings {
 }
 
 function configOf(preset: PresetName): LinearConfig {
-  const config = presets[preset];
+  const config = linearPresets[preset];
   if (!config) throw new Error(`unreachable: there is no preset ${preset}`);
   return config;
 }

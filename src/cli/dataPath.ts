@@ -3,8 +3,19 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { EngineError } from "../errors.ts";
 import type { RunConfig } from "../experiments/contract.ts";
+import { fileSourceOf } from "../experiments/experiments.ts";
 import type { CommandContext } from "./context.ts";
 import { nodeFolder } from "./nodeFiles.ts";
+
+/** Where the data sets come from that are not embedded. */
+const DOWNLOADS = {
+  cifar10: {
+    name: "CIFAR-10",
+    archive: "cifar-10-binary.tar.gz",
+    page: "https://www.cs.toronto.edu/~kriz/cifar.html",
+  },
+  stl10: { name: "STL-10", archive: "stl10_binary.tar.gz", page: "https://cs.stanford.edu/~acoates/stl10" },
+} as const;
 
 /**
  * `--data`, or the embedded MNIST files; undefined for synthetic data.
@@ -16,22 +27,22 @@ export async function dataPathFor(
   given: string | undefined,
   context: Pick<CommandContext, "cwd" | "mnistFolder">,
 ): Promise<string | undefined> {
-  const { source } = config.data;
-  const needsFiles = source === "mnist" || source === "cifar10";
+  const source = fileSourceOf(config);
   if (given === undefined) {
-    if (!needsFiles) return undefined;
+    if (source === undefined) return undefined;
     if (source === "mnist") return context.mnistFolder();
+    const { name, archive, page } = DOWNLOADS[source];
     throw new EngineError({
       code: "CONFIG-DATA",
-      message: `${config.preset} reads CIFAR-10, which does not come with eigenstep`,
-      fix: "Download cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html, unpack it, and give the folder with --data DIR.",
+      message: `${config.preset} reads ${name}, which does not come with eigenstep`,
+      fix: `Download ${archive} from ${page}, unpack it, and give the folder with --data DIR.`,
       where: "--data",
     });
   }
-  if (!needsFiles) {
+  if (source === undefined) {
     throw new EngineError({
       code: "CONFIG-DATA",
-      message: `${config.preset} makes its own data (${source}) and reads no files`,
+      message: `${config.preset} makes its own data and reads no files`,
       fix: "Leave out --data.",
       where: "--data",
     });

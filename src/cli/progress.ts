@@ -5,9 +5,6 @@ import type { MetricsRecord, RunHeader } from "../experiments/contract.ts";
 import { formatDuration, formatNumber } from "../report/format.ts";
 import type { Output } from "./context.ts";
 
-/** An eigenvalue counts as learned from here on: half of its final value 1. */
-export const LEARNED = 0.5;
-
 export interface Progress {
   /** A phase before or after training, for people. */
   phase(text: string): void;
@@ -48,11 +45,13 @@ class Pace {
   readonly #steps: number;
   readonly #start: number;
   readonly #firstStep: number;
+  readonly #learnedFrom: number | undefined;
 
   constructor(header: RunHeader, clock: () => number) {
     this.#clock = clock;
     this.#steps = header.config.steps;
     this.#firstStep = header.firstStep ?? 0;
+    this.#learnedFrom = header.learnedFrom;
     this.#start = clock();
   }
 
@@ -63,9 +62,18 @@ class Pace {
       rate: rate > 0 ? formatNumber(rate, 3) : "-",
       left: rate > 0 ? formatDuration((this.#steps - record.step) / rate) : "-",
       loss: formatNumber(record.loss, 4),
-      learned: record.spectrum.filter((value) => value >= LEARNED).length,
-      of: record.spectrum.length,
+      learned: this.#learned(record.spectrum),
     };
+  }
+
+  /** How many eigenvalues are learned, or the largest ones where it is not known from when on they count. */
+  #learned(spectrum: readonly number[]): string {
+    const from = this.#learnedFrom;
+    if (from !== undefined) {
+      return `${spectrum.filter((value) => value >= from).length} of ${spectrum.length} eigenvalues learned`;
+    }
+    const largest = spectrum.slice(0, 4).map((value) => formatNumber(value, 2));
+    return largest.length === 0 ? "" : `eigenvalues ${largest.join(" ")}${spectrum.length > 4 ? " …" : ""}`;
   }
 }
 
@@ -86,10 +94,8 @@ function plainProgress(output: Output, clock: () => number, everyMs: number): Pr
     record(record) {
       if (!pace || (clock() - lastMs < everyMs && record.step !== steps)) return;
       lastMs = clock();
-      const { rate, left, loss, learned, of } = pace.at(record);
-      output.write(
-        `step ${record.step}/${steps}  ${rate} steps/s  ${left} left  loss ${loss}  ${learned} of ${of} eigenvalues learned\n`,
-      );
+      const { rate, left, loss, learned } = pace.at(record);
+      output.write(`step ${record.step}/${steps}  ${rate} steps/s  ${left} left  loss ${loss}  ${learned}\n`);
     },
     end() {},
   };
@@ -118,7 +124,7 @@ function barProgress(output: Output, clock: () => number): Progress {
       bar = new SingleBar(
         {
           stream: output as NodeJS.WritableStream,
-          format: "{bar} {value}/{total}  {rate} steps/s  {left} left  loss {loss}  {learned}/{of} learned",
+          format: "{bar} {value}/{total}  {rate} steps/s  {left} left  loss {loss}  {learned}",
           barsize: 16,
           fps: 10,
           hideCursor: true,
@@ -129,13 +135,7 @@ function barProgress(output: Output, clock: () => number): Progress {
         },
         Presets.shades_classic,
       );
-      bar.start(header.config.steps, 0, {
-        rate: "-",
-        left: "-",
-        loss: "-",
-        learned: 0,
-        of: header.config.model.outputs,
-      });
+      bar.start(header.config.steps, 0, { rate: "-", left: "-", loss: "-", learned: "" });
     },
     record(record) {
       if (bar && pace) bar.update(record.step, pace.at(record));

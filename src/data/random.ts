@@ -27,6 +27,12 @@ export const RandomStream = {
   rotation: 8,
   /** Everything that augmentation draws (src/augment); takes the upper 24 bits of the key word for itself. */
   augmentation: 9,
+  /** What augmentation draws for the probe pairs; likewise. */
+  probe: 10,
+  /** Initial parameters of networks: parameter i draws from stream 2¹⁶ + i. */
+  parameters: 0x1_0000,
+  /** Initial parameters of target networks that start by themselves: 2¹⁷ + i. */
+  target: 0x2_0000,
 } as const;
 export type RandomStream = (typeof RandomStream)[keyof typeof RandomStream];
 

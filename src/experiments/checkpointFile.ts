@@ -1,16 +1,20 @@
 /** checkpoint.safetensors of a run: the tensors of the training state, and in the metadata what it belongs to. */
 
-import type { Segment } from "../autodiff/graph.ts";
+import type { CompiledPlan } from "../autodiff/compiledPlan.ts";
 import { encodeSafetensors, parseSafetensors } from "../data/index.ts";
 import { EngineError } from "../errors.ts";
-import { type NamedTensor, stateTensors, type TrainingState } from "../train/checkpoint.ts";
-import { type LinearConfig, RUN_FORMAT } from "./contract.ts";
+import type { NamedWeight } from "../nn/weights.ts";
+import { restoreTensors, type StateBuffer, stateTensors, type TrainingState } from "../train/checkpoint.ts";
+import { type ResumeState, RUN_FORMAT, type RunConfig } from "./contract.ts";
+
+/** Time between checkpoints: what a killed run loses at most, beside the records, which are kept as they are made. */
+export const CHECKPOINT_MS = 5_000;
 
 export const CHECKPOINT_FILE = "checkpoint.safetensors";
 
 /** What a checkpoint belongs to: the run's configuration and the data it was trained on. */
 export interface CheckpointOwner {
-  readonly config: LinearConfig;
+  readonly config: RunConfig;
   /** SHA-256 of the data set as it was read or generated. */
   readonly dataHash: string;
 }
@@ -19,16 +23,16 @@ export interface Checkpoint {
   /** Updates done, and records made by then. */
   readonly step: number;
   readonly records: number;
-  readonly tensors: Readonly<Record<string, NamedTensor>>;
+  readonly tensors: Readonly<Record<string, NamedWeight>>;
 }
 
 export function encodeCheckpoint(
   state: TrainingState,
-  segments: readonly Segment[],
+  layout: readonly StateBuffer[],
   owner: CheckpointOwner,
 ): Uint8Array {
   return encodeSafetensors({
-    tensors: stateTensors(state, segments, owner.config.optimizer.momentum),
+    tensors: stateTensors(state, layout),
     metadata: {
       format: String(RUN_FORMAT),
       step: String(state.stepState.step),
@@ -74,8 +78,34 @@ export function decodeCheckpoint(bytes: Uint8Array, owner: CheckpointOwner): Che
   return { step: Number(step), records: Number(records), tensors };
 }
 
+/**
+ * Puts a checkpoint's state into the plan's buffers.
+ *
+ * @returns where to go on; undefined without a checkpoint
+ * @throws EngineError RUN-METRICS, RUN-CHECKPOINT-TENSORS and those of `decodeCheckpoint`
+ */
+export function restoreCheckpoint(
+  { checkpoint, records }: ResumeState,
+  compiled: CompiledPlan,
+  layout: readonly StateBuffer[],
+  owner: CheckpointOwner,
+) {
+  if (!checkpoint) return undefined;
+  const state = decodeCheckpoint(checkpoint, owner);
+  if (records.length !== state.records) {
+    throw new EngineError({
+      code: "RUN-METRICS",
+      message: `The checkpoint was made after ${state.records} records; metrics.jsonl has ${records.length} of them`,
+      fix: "Put back the metrics.jsonl of this run, or remove checkpoint.safetensors to start from the first step.",
+      where: "metrics.jsonl",
+    });
+  }
+  restoreTensors(compiled, state.tensors, layout);
+  return { step: state.step, records: state.records };
+}
+
 /** The configuration as text that does not depend on the order of keys. */
-function canonicalConfig(config: LinearConfig): string {
+function canonicalConfig(config: RunConfig): string {
   const sorted = (value: unknown): unknown =>
     typeof value === "object" && value !== null && !Array.isArray(value)
       ? Object.fromEntries(

@@ -6,37 +6,8 @@
 import type { DataFolder } from "../data/byteSource.ts";
 import type { AdapterDescription } from "../device/adapter.ts";
 import type { Engine } from "../device/engine.ts";
-
-/** Images cropped twice at random: the two views of a positive pair. */
-export interface ImageData {
-  readonly source: "mnist" | "cifar10";
-  /** Number of images = positive pairs. */
-  readonly images: number;
-  /** Side of the square crop, pixels. */
-  readonly crop: number;
-  /** Subtract each view's mean over the images from every feature. */
-  readonly centered: boolean;
-}
-
-/** Gaussian pairs whose feature cross-correlation Γ has the eigenvalues decay^-j, j = 0 … modes − 1, then the listed negative ones. */
-export interface SyntheticData {
-  readonly source: "synthetic-spectrum";
-  readonly pairs: number;
-  readonly modes: number;
-  readonly decay: number;
-  readonly negative: readonly number[];
-  /** Variance of the difference between the views in every direction. */
-  readonly noise: number;
-  readonly centered: boolean;
-}
-
-/** The two toy data sets with a strong and a weak feature. */
-export interface BiasData {
-  readonly source: "extent-bias" | "amplitude-bias";
-  readonly pairs: number;
-  readonly noise: number;
-  readonly centered: boolean;
-}
+import type { LinearConfig } from "./linear/config.ts";
+import type { NetworkConfig } from "./network/config.ts";
 
 /** Version of the configuration's and the run folder's layout; a reader refuses later ones. */
 export const RUN_FORMAT = 1;
@@ -47,36 +18,28 @@ export interface KernelVariant {
   readonly knobs: Readonly<Record<string, number | boolean>>;
 }
 
-/** A linear encoder z = W x trained by full-batch gradient descent on ‖C − I‖_F² (Simon et al. 2023, §4). */
-export interface LinearConfig {
+/** What every kind of experiment is configured by. */
+export interface RunConfigBase {
   readonly format: typeof RUN_FORMAT;
   /** Name of the preset this came from. */
   readonly preset: string;
-  readonly kind: "linear";
+  readonly kind: string;
   readonly seed: number;
   /** Updates. */
   readonly steps: number;
-  readonly data: ImageData | SyntheticData | BiasData;
-  readonly model: {
-    /** Embedding dimension d. */
-    readonly outputs: number;
-    /** Standard deviation of the entries of the initial W. */
-    readonly initScale: number;
-  };
-  readonly optimizer: { readonly learningRate: number; readonly momentum: number };
-  /** A record (loss and spectrum) every so many steps, and one of the initial and the final state. */
-  readonly record: { readonly every: number };
-  readonly kernels: {
-    /** Which family of matrix products: by the adapter, or fixed. The choice made is written into config.json. */
-    readonly family: "auto" | "register" | "workgroup";
-    /** Variants of dispatches, by key (`label#n`); those that are not named are chosen. A run writes all it used into config.json. */
-    readonly variants?: Readonly<Record<string, KernelVariant>> | undefined;
-  };
-  /** Run although the learning rate is above its bound. */
-  readonly force: boolean;
+  readonly kernels: KernelConfig;
 }
 
-export type RunConfig = LinearConfig;
+/** Which kernels run. */
+export interface KernelConfig {
+  /** Which family of matrix products: by the adapter, or fixed. The choice made is written into config.json. */
+  readonly family: "auto" | "register" | "workgroup";
+  /** Variants of dispatches, by key (`label#n`); those that are not named are chosen. A run writes all it used into config.json. */
+  readonly variants?: Readonly<Record<string, KernelVariant>> | undefined;
+}
+
+/** Every kind of experiment; discriminated by `kind`. */
+export type RunConfig = LinearConfig | NetworkConfig;
 
 /** One line of metrics.jsonl. */
 export interface MetricsRecord {
@@ -86,7 +49,12 @@ export interface MetricsRecord {
   readonly loss: number;
   /** Descending. */
   readonly spectrum: readonly number[];
+  /** What the experiment adds: further keys of the line. */
+  readonly extra?: Readonly<Record<string, MetricValue>>;
 }
+
+/** A number, or an array of them. */
+export type MetricValue = number | readonly number[];
 
 /** What is known before the first step. */
 export interface RunHeader {
@@ -97,6 +65,8 @@ export interface RunHeader {
   readonly description: string;
   /** Updates done before this session, of a resumed run. */
   readonly firstStep?: number;
+  /** An eigenvalue counts as learned from here on, for progress; undefined where no such value is known beforehand. */
+  readonly learnedFrom?: number;
 }
 
 /** Content of summary.json except what only the command knows (runtime, out, version). */
@@ -113,7 +83,12 @@ export interface RunResult {
   /** Updates that an earlier run of this folder had done, when this one continued it. */
   readonly resumedFrom?: number;
   /** Why the run ended before its last step, if it did. */
-  readonly stopped?: { readonly reason: "interrupted" | "diverged"; readonly step: number };
+  readonly stopped?: {
+    readonly reason: "interrupted" | "diverged";
+    readonly step: number;
+    /** The first layer or parameter that held NaN or infinity, of a run that diverged. */
+    readonly where?: string;
+  };
 }
 
 export interface RunCounters {
@@ -130,7 +105,7 @@ export interface RunCounters {
 }
 
 /** What `--save` can ask for. */
-export type SaveItem = "views" | "weights";
+export type SaveItem = "views" | "weights" | "embeddings" | "spectrum";
 
 /** Where an experiment delivers. Calls arrive in order; a returned promise is awaited. */
 export interface RunSink {
@@ -145,8 +120,8 @@ export interface RunSink {
   file(name: string, bytes: Uint8Array): void | Promise<void>;
 }
 
-export interface RunRequest {
-  readonly config: RunConfig;
+export interface RunRequest<C extends RunConfig = RunConfig> {
+  readonly config: C;
   readonly save: readonly SaveItem[];
   /** Holds the data set's files; not needed by synthetic data. */
   readonly data?: DataFolder;

@@ -1,10 +1,6 @@
 /** The plan of an experiment's training step as a document: what `eigenstep plan` prints. Needs no data. */
-import { type Placement, planTotals } from "../autodiff/plan.ts";
-import type { Engine } from "../device/engine.ts";
-import { dispatchCounts, planTrainingStep, targetOf } from "../train/trainingStep.ts";
-import type { RunRequest } from "./contract.ts";
-import { linearShape } from "./linearData.ts";
-import { linearGraph } from "./linearGraph.ts";
+import { type Placement, type Plan, planTotals } from "../autodiff/plan.ts";
+import { dispatchCounts } from "../train/trainingStep.ts";
 
 export interface PlanDocumentNode {
   readonly node: string;
@@ -36,10 +32,8 @@ export interface PlanDocument {
   readonly nodes: readonly PlanDocumentNode[];
 }
 
-/** @throws EngineError CONFIG-… */
-export async function describePlan(engine: Engine, { config }: RunRequest): Promise<PlanDocument> {
-  const step = linearGraph(linearShape(config), config.optimizer.momentum);
-  const plan = planTrainingStep(step, targetOf(engine.adapter.isSoftware, config.kernels.family));
+/** A training step's plan with its totals. */
+export function planDocument(plan: Plan): PlanDocument {
   const { dispatches, flops, bytesRead, bytesWritten, peakBytes, slots } = planTotals(plan);
   return {
     dispatches,

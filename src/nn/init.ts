@@ -94,8 +94,14 @@ function drawn(graph: Graph, { name, shape, layout, init }: ParameterSpec, seed:
     stream,
   };
   const values = operand(graph.add(randomOp, [], attributes, name), 0);
+  if (layout.kind === "plain") return values;
+  if (layout.kind === "pixels") {
+    const { channels, padded } = layout;
+    const mask = concat([constant(graph, [channels], 1), constant(graph, [padded - channels], 0)]);
+    return reshape(multiply(reshape(values, [values.elements / padded, padded]), mask), shape);
+  }
   const [height = 1, width = 1, inChannels = 1, outChannels = 1] = shape;
-  if (layout.kind === "plain" || layout.inChannels === inChannels) return values;
+  if (layout.inChannels === inChannels) return values;
   const used = layout.inChannels * outChannels;
   const mask = concat([constant(graph, [used], 1), constant(graph, [inChannels * outChannels - used], 0)]);
   return reshape(multiply(reshape(values, [height * width, inChannels * outChannels]), mask), shape);

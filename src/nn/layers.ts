@@ -18,20 +18,33 @@ export interface LinearOptions {
   /** PyTorch's default, U(±1/√fan_in), unless given. */
   readonly weightInit?: FanInInit;
   readonly biasInit?: FanInInit;
+  /** The features are pixels with padded channels, which count neither in fan_in nor in files. */
+  readonly padding?: PixelPadding;
+}
+
+/** Features made of pixels of `padded` channels, of which `channels` carry data. */
+export interface PixelPadding {
+  readonly channels: number;
+  readonly padded: number;
 }
 
 /** x·Wᵀ + b of [N, in] → [N, out]; `name`.weight [out, in], `name`.bias [out]. */
 export function linear(scope: ParameterScope, name: string, x: Tensor, options: LinearOptions): Tensor {
-  const { out, bias = true, weightInit = uniformFanIn, biasInit = uniformFanIn } = options;
+  const { out, bias = true, weightInit = uniformFanIn, biasInit = uniformFanIn, padding } = options;
   const [, features] = x.shape;
   if (x.shape.length !== 2 || features === undefined) {
     throw shapeError(`linear ${name}`, [x], "needs a matrix [N, features]", "Pool or reshape first.");
   }
   return scope.within(name, (own) => {
     const plain = { kind: "plain" } as const;
-    const weight = own.parameter("weight", { shape: [out, features], layout: plain, init: weightInit(features) });
-    const y = matmul(x, weight, { transposeB: true });
-    return bias ? add(y, own.parameter("bias", { shape: [out], layout: plain, init: biasInit(features) })) : y;
+    const layout = padding ? ({ kind: "pixels", ...padding } as const) : plain;
+    const fanIn = padding ? (features / padding.padded) * padding.channels : features;
+    const weight = own.parameter("weight", { shape: [out, features], layout, init: weightInit(fanIn) });
+    const product = matmul(x, weight, { transposeB: true });
+    const y = bias
+      ? add(product, own.parameter("bias", { shape: [out], layout: plain, init: biasInit(fanIn) }))
+      : product;
+    return own.observe("", y);
   });
 }
 
@@ -69,10 +82,10 @@ export function conv(scope: ParameterScope, name: string, x: Tensor, options: Co
       layout: { kind: "filter", inChannels },
       init: init(area * inChannels, area * out),
     });
-    if (!biasInit) return conv2d(x, filter, { stride, padding });
+    if (!biasInit) return own.observe("", conv2d(x, filter, { stride, padding }));
     const init1 = biasInit(area * inChannels);
     const bias = own.parameter("bias", { shape: [out], layout: { kind: "plain" }, init: init1 });
-    return conv2d(x, filter, { stride, padding, bias });
+    return own.observe("", conv2d(x, filter, { stride, padding, bias }));
   });
 }
 
@@ -115,6 +128,6 @@ export function batchNormLayer(
       const running = scope.running(name, channels);
       const { y, moments } = batchNorm(x, { affine, addend, relu, running, ...statistics });
       if (!running) scope.noteMoments(name, channels, moments);
-      return y;
+      return scope.observe(name, y);
     });
 }

@@ -64,7 +64,7 @@ export function basicBlock(scope: ParameterScope, x: Tensor, options: BlockOptio
   const hidden = batchNormLayer(scope, "bn1", width)(first, { relu: true });
   const second = conv(scope, "conv2", hidden, { out: width, kernel: 3, init });
   const last = batchNormLayer(scope, "bn2", width, { scale: zeroInitResidual ? 0 : 1 });
-  return last(second, { relu: true, addend: shortcut(scope, x, width, stride, init) });
+  return scope.observe("", last(second, { relu: true, addend: shortcut(scope, x, width, stride, init) }));
 }
 
 /** 1 × 1, 3 × 3 and 1 × 1 convolutions: [B, H, W, C] → [B, ⌈H/stride⌉, ⌈W/stride⌉, 4·width]. */
@@ -76,7 +76,7 @@ export function bottleneck(scope: ParameterScope, x: Tensor, options: BlockOptio
   const spatial = batchNormLayer(scope, "bn2", width)(second, { relu: true });
   const third = conv(scope, "conv3", spatial, { out: 4 * width, kernel: 1, init });
   const last = batchNormLayer(scope, "bn3", 4 * width, { scale: zeroInitResidual ? 0 : 1 });
-  return last(third, { relu: true, addend: shortcut(scope, x, 4 * width, stride, init) });
+  return scope.observe("", last(third, { relu: true, addend: shortcut(scope, x, 4 * width, stride, init) }));
 }
 
 /**
@@ -101,7 +101,7 @@ export function resnet(options: ResNetOptions): Model {
     const stemOptions = isImagenet ? { kernel: 7, stride: 2 } : { kernel: 3 };
     let y = conv(scope, "conv1", x, { out: base, ...stemOptions, inChannels: imageChannels, init: torchvisionInit });
     y = batchNormLayer(scope, "bn1", base)(y, { relu: true });
-    if (isImagenet) y = maxPool(y, { kernel: 3, stride: 2, padding: 1 });
+    if (isImagenet) y = scope.observe("maxpool", maxPool(y, { kernel: 3, stride: 2, padding: 1 }));
     plan.blocks.forEach((count, stage) => {
       const blockWidth = base * 2 ** stage;
       for (let index = 0; index < count; index++) {
@@ -111,7 +111,7 @@ export function resnet(options: ResNetOptions): Model {
         );
       }
     });
-    const pooled = globalAveragePool(y);
+    const pooled = scope.observe("avgpool", globalAveragePool(y));
     return classes === undefined ? pooled : linear(scope, "fc", pooled, { out: classes });
   };
 }

@@ -26,6 +26,8 @@ interface Registry {
   /** Batch statistics of every application of a layer, in order. */
   readonly applied: Map<string, { readonly spec: RunningSpec; readonly moments: Tensor[] }>;
   readonly running: RunningStatistics | undefined;
+  /** Outputs of layers, blocks and poolings by path, in the order in which they were first computed. */
+  readonly outputs: Map<string, Tensor>;
 }
 
 export interface ScopeOptions {
@@ -48,12 +50,23 @@ export class ParameterScope {
   /** The root scope of networks whose parameters are the graph's own. */
   static create(graph: Graph, { running }: ScopeOptions = {}): ParameterScope {
     const resolve = ({ name, shape }: ParameterSpec): Tensor => graph.parameter(name, shape);
-    return new ParameterScope({ graph, resolve, parameters: new Map(), applied: new Map(), running }, "");
+    return new ParameterScope(
+      { graph, resolve, parameters: new Map(), applied: new Map(), outputs: new Map(), running },
+      "",
+    );
   }
 
   /** The root scope of networks whose parameters are found elsewhere, by full name. */
   static over(graph: Graph, resolve: (spec: ParameterSpec) => Tensor): ParameterScope {
-    return new ParameterScope({ graph, resolve, parameters: new Map(), applied: new Map(), running: undefined }, "");
+    const registry = {
+      graph,
+      resolve,
+      parameters: new Map(),
+      applied: new Map(),
+      outputs: new Map(),
+      running: undefined,
+    };
+    return new ParameterScope(registry, "");
   }
 
   get graph(): Graph {
@@ -126,6 +139,25 @@ export class ParameterScope {
     }
     const offset = runningElements([...applied.values()].map(({ spec }) => spec));
     applied.set(path, { spec: { name: path, channels, offset }, moments: [moments] });
+  }
+
+  /**
+   * Notes the output of a layer, a block or a pooling under its path, for spectra of layers and for finding the first bad one. Of a network
+   * that is applied more than once, the first application counts.
+   *
+   * @param name inside this scope; empty for the scope itself
+   * @returns the tensor
+   */
+  observe(name: string, output: Tensor): Tensor {
+    const { outputs } = this.#registry;
+    const path = name === "" ? this.path : this.#join(name);
+    if (!outputs.has(path)) outputs.set(path, output);
+    return output;
+  }
+
+  /** What was observed so far by scopes of this root, in order of computation. */
+  get outputs(): ReadonlyMap<string, Tensor> {
+    return this.#registry.outputs;
   }
 
   /** All tensors made so far by scopes of this root. */

@@ -12,9 +12,13 @@ export type Init =
 
 /**
  * `plain`: the same elements in the same order here and in PyTorch. `filter`: HWIO here, with input channels padded to a multiple of
- * 4, and OIHW with `inChannels` channels there.
+ * 4, and OIHW with `inChannels` channels there. `pixels`: a matrix whose columns are pixels of `padded` channels here and of `channels`
+ * there.
  */
-export type Layout = { readonly kind: "plain" } | { readonly kind: "filter"; readonly inChannels: number };
+export type Layout =
+  | { readonly kind: "plain" }
+  | { readonly kind: "filter"; readonly inChannels: number }
+  | { readonly kind: "pixels"; readonly channels: number; readonly padded: number };
 
 export interface ParameterSpec {
   /** Path in PyTorch's notation, e.g. `layer1.0.conv1.weight`. */
@@ -43,6 +47,7 @@ export interface ModelSpec {
 /** Shape of a parameter in PyTorch. */
 export function torchShape({ shape, layout }: ParameterSpec): readonly number[] {
   if (layout.kind === "plain") return shape;
+  if (layout.kind === "pixels") return [shape[0] ?? 1, ((shape[1] ?? 1) / layout.padded) * layout.channels];
   const [height = 1, width = 1, , out = 1] = shape;
   return [out, layout.inChannels, height, width];
 }

@@ -23,8 +23,20 @@ export interface WeightOptions {
   readonly prefix?: string;
 }
 
-/** Visits elements of a filter: index in HWIO with padded channels, index in OIHW. */
-function eachFilterElement(spec: ParameterSpec, visit: (engine: number, torch: number) => void): void {
+/** Visits the elements that both have: index here, index in PyTorch. */
+function eachElement(spec: ParameterSpec, visit: (engine: number, torch: number) => void): void {
+  const { layout } = spec;
+  if (layout.kind === "plain") {
+    for (let at = 0; at < elementCount(spec.shape); at++) visit(at, at);
+    return;
+  }
+  if (layout.kind === "pixels") {
+    const { channels, padded } = layout;
+    for (let pixel = 0; pixel < elementCount(spec.shape) / padded; pixel++) {
+      for (let channel = 0; channel < channels; channel++) visit(pixel * padded + channel, pixel * channels + channel);
+    }
+    return;
+  }
   const [height = 1, width = 1, padded = 1] = spec.shape;
   const [out = 1, channels = 1] = torchShape(spec);
   for (let o = 0; o < out; o++) {
@@ -61,12 +73,9 @@ export function exportWeights(
     const own = parameters.subarray(offset, offset + elementCount(item.shape));
     const shape = torchShape(item);
     const data = new Float32Array(elementCount(shape));
-    if (item.layout.kind === "plain") data.set(own);
-    else {
-      eachFilterElement(item, (engine, torch) => {
-        data[torch] = own[engine] ?? 0;
-      });
-    }
+    eachElement(item, (engine, torch) => {
+      data[torch] = own[engine] ?? 0;
+    });
     tensors[name] = { shape, data };
   }
   for (const { item, name } of chosen(spec.running, prefix)) {
@@ -113,13 +122,10 @@ export function importWeights(
   for (const { item, index, name } of chosen(spec.parameters, prefix)) {
     const offset = offsets[index] ?? 0;
     const data = take(name, torchShape(item));
-    if (item.layout.kind === "plain") parameters.set(data, offset);
-    else {
-      parameters.fill(0, offset, offset + elementCount(item.shape));
-      eachFilterElement(item, (engine, torch) => {
-        parameters[offset + engine] = data[torch] ?? 0;
-      });
-    }
+    parameters.fill(0, offset, offset + elementCount(item.shape));
+    eachElement(item, (engine, torch) => {
+      parameters[offset + engine] = data[torch] ?? 0;
+    });
   }
   for (const { item, name } of chosen(spec.running, prefix)) {
     const { channels, offset } = item;

@@ -54,3 +54,13 @@ function requireInteger(name: string, value: number, least: number): void {
   if (Number.isInteger(value) && value >= least && value <= 2 ** 24) return;
   throw optimizerError(name, `${name} is ${value}`, `Give an integer from ${least} to ${2 ** 24}.`);
 }
+
+/** The rate of a step in float64, as shaders/optim/optimizer_factors.wgsl computes it; for the clock of records. */
+export function rateAt(schedule: Exclude<Schedule, { kind: "constant" }>, step: number): number {
+  const { kind, peak, start, end, warmup, total, every, interval, gamma } = scheduleAttributes(schedule);
+  const counted = interval * Math.floor(step / interval);
+  if (counted < warmup) return start + ((peak - start) * counted) / warmup;
+  const after = counted - warmup;
+  if (kind === "step") return peak * gamma ** Math.floor(after / every);
+  return end + ((peak - end) * (1 + Math.cos(Math.PI * Math.min(1, after / Math.max(1, total - warmup))))) / 2;
+}

@@ -103,14 +103,28 @@ function parseMetrics(path: string, bytes: Buffer): Metrics {
 
 const NEWLINE = 0x0a;
 
-/** By hand, not by schema: a run has hundreds of thousands of numbers. Keys that an experiment adds are left out. */
+/** By hand, not by schema: a run has hundreds of thousands of numbers. */
 function parseRecord(line: string): MetricsRecord | undefined {
   const value = jsonOrUndefined(line);
   if (typeof value !== "object" || value === null) return undefined;
-  const { step, t, loss, spectrum } = value as Partial<Record<keyof MetricsRecord, unknown>>;
+  const { step, t, loss, spectrum, ...added } = value as Record<string, unknown>;
   if (!Number.isSafeInteger(step) || typeof t !== "number" || !isNumberOrNull(loss)) return undefined;
   if (!Array.isArray(spectrum) || !spectrum.every(isNumberOrNull)) return undefined;
-  return { step: step as number, t, loss: loss ?? Number.NaN, spectrum: spectrum.map((entry) => entry ?? Number.NaN) };
+  const entries = Object.entries(added);
+  if (!entries.every(([, extra]) => isNumberOrNull(extra) || (Array.isArray(extra) && extra.every(isNumberOrNull)))) {
+    return undefined;
+  }
+  const record = { step: step as number, t, loss: loss ?? Number.NaN, spectrum: numbers(spectrum) };
+  if (entries.length === 0) return record;
+  const extra = entries.map(([name, more]) => [
+    name,
+    Array.isArray(more) ? numbers(more) : ((more as number | null) ?? Number.NaN),
+  ]);
+  return { ...record, extra: Object.fromEntries(extra) as NonNullable<MetricsRecord["extra"]> };
+}
+
+function numbers(values: readonly (number | null)[]): number[] {
+  return values.map((value) => value ?? Number.NaN);
 }
 
 function isNumberOrNull(value: unknown): value is number | null {

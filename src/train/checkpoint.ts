@@ -1,44 +1,45 @@
-/** The state of a training run outside the GPU: read through a buffer made once, written as safetensors, restored bit for bit. */
+/** The state of a training run outside the GPU: read through a buffer made once, written as named tensors, restored bit for bit. */
 import type { CompiledPlan } from "../autodiff/compiledPlan.ts";
-import type { Segment } from "../autodiff/graph.ts";
 import type { Engine } from "../device/engine.ts";
 import { EngineError } from "../errors.ts";
+import { type ModelSpec, type ParameterSpec, torchShape } from "../nn/spec.ts";
+import { exportWeights, importWeights, type NamedWeight } from "../nn/weights.ts";
 import { decodeStepState, STEP_STATE_BYTES, type StepState } from "./stepState.ts";
 
-/** Flat parameters and optimiser state, and the counters. */
+/** Counters and flat state buffers. */
 export interface TrainingState {
   readonly stepState: StepState;
-  /** Laid out like the buffer: segments at their offsets, gaps included. */
-  readonly parameters: Float32Array;
-  /** Empty without momentum. */
-  readonly velocity: Float32Array;
+  /** By name: parameters, optimiser state, moving averages. Laid out like the buffers, gaps included. */
+  readonly buffers: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
 }
-
-/** Persistent buffers that make up the state, in the order they are packed. */
-const BUFFERS = ["stepState", "parameters", "velocity"] as const;
 
 /** Reads the state back; its buffer is made before training, so that a checkpoint creates no GPU object. */
 export class StateReadback {
   readonly #engine: Engine;
   readonly #compiled: CompiledPlan;
+  readonly #names: readonly string[];
   readonly #staging: GPUBuffer;
 
-  private constructor(engine: Engine, compiled: CompiledPlan, staging: GPUBuffer) {
+  private constructor(engine: Engine, compiled: CompiledPlan, names: readonly string[], staging: GPUBuffer) {
     this.#engine = engine;
     this.#compiled = compiled;
+    this.#names = names;
     this.#staging = staging;
   }
 
-  static async create(engine: Engine, compiled: CompiledPlan): Promise<StateReadback> {
-    const sizeBytes = BUFFERS.reduce((total, name) => total + compiled.buffer(name).size, 0);
+  /** @param buffers names of the plan's state buffers beside the step state */
+  static async create(engine: Engine, compiled: CompiledPlan, buffers: readonly string[]): Promise<StateReadback> {
+    const names = ["stepState", ...buffers];
+    const sizeBytes = names.reduce((total, name) => total + compiled.buffer(name).size, 0);
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-    return new StateReadback(engine, compiled, await engine.createBuffer({ label: "checkpoint", sizeBytes, usage }));
+    const staging = await engine.createBuffer({ label: "checkpoint", sizeBytes, usage });
+    return new StateReadback(engine, compiled, names, staging);
   }
 
   /** Copies the state as it is after the commands encoded so far; the caller submits, then reads. */
   encode(encoder: GPUCommandEncoder): void {
     let at = 0;
-    for (const name of BUFFERS) {
+    for (const name of this.#names) {
       const buffer = this.#compiled.buffer(name);
       encoder.copyBufferToBuffer(buffer, 0, this.#staging, at, buffer.size);
       at += buffer.size;
@@ -49,13 +50,14 @@ export class StateReadback {
     await this.#engine.guard(this.#staging.mapAsync(GPUMapMode.READ));
     const bytes = this.#staging.getMappedRange().slice(0);
     this.#staging.unmap();
-    const stateBytes = this.#compiled.buffer("stepState").size;
-    const parameterBytes = this.#compiled.buffer("parameters").size;
-    return {
-      stepState: decodeStepState(bytes.slice(0, STEP_STATE_BYTES)),
-      parameters: new Float32Array(bytes, stateBytes, parameterBytes / 4),
-      velocity: new Float32Array(bytes, stateBytes + parameterBytes),
-    };
+    const buffers: Record<string, Float32Array<ArrayBuffer>> = {};
+    let at = 0;
+    for (const name of this.#names) {
+      const { size } = this.#compiled.buffer(name);
+      if (at > 0) buffers[name] = new Float32Array(bytes, at, size / 4);
+      at += size;
+    }
+    return { stepState: decodeStepState(bytes.slice(0, STEP_STATE_BYTES)), buffers };
   }
 
   destroy(): void {
@@ -63,31 +65,28 @@ export class StateReadback {
   }
 }
 
-/** A named array, as a checkpoint file holds it. */
-export interface NamedTensor {
-  readonly shape: readonly number[];
-  readonly data: Float32Array | Uint32Array;
+/** What a state buffer holds, and under which names it goes into a file. */
+export interface StateBuffer {
+  readonly buffer: string;
+  /** Put before the names of its tensors; empty for the parameters themselves. */
+  readonly prefix: string;
+  /** Laid out like these parameters (or the first of them), or like these running statistics. */
+  readonly holds: { readonly parameters: readonly ParameterSpec[] } | Pick<ModelSpec, "running">;
 }
 
-/** Prefix of the optimiser's velocity of a parameter. */
-const VELOCITY = "optimizer.velocity.";
+function specOf({ holds }: StateBuffer): ModelSpec {
+  return { parameters: [], running: [], ...holds };
+}
 
-/** Tensors of a checkpoint: one for each parameter under its own name, its velocity when there is momentum. */
-export function stateTensors(
-  state: TrainingState,
-  segments: readonly Segment[],
-  momentum: number,
-): Record<string, NamedTensor> {
-  const part = (flat: Float32Array, { offset, elements, shape }: Segment): NamedTensor => ({
-    shape,
-    data: flat.slice(offset, offset + elements),
-  });
-  return {
-    ...Object.fromEntries(segments.map((segment) => [segment.name, part(state.parameters, segment)])),
-    ...(momentum === 0
-      ? {}
-      : Object.fromEntries(segments.map((segment) => [VELOCITY + segment.name, part(state.velocity, segment)]))),
-  };
+/** Tensors of a checkpoint, under PyTorch's names and layouts. */
+export function stateTensors(state: TrainingState, layout: readonly StateBuffer[]): Record<string, NamedWeight> {
+  const tensors: Record<string, NamedWeight> = {};
+  for (const part of layout) {
+    const flat = state.buffers[part.buffer] ?? new Float32Array(0);
+    const named = exportWeights(specOf(part), { parameters: flat, running: flat });
+    for (const [name, tensor] of Object.entries(named)) tensors[part.prefix + name] = tensor;
+  }
+  return tensors;
 }
 
 /**
@@ -97,24 +96,38 @@ export function stateTensors(
  */
 export function restoreTensors(
   compiled: CompiledPlan,
-  tensors: Readonly<Record<string, NamedTensor>>,
-  segments: readonly Segment[],
-  momentum: number,
+  tensors: Readonly<Record<string, NamedWeight>>,
+  layout: readonly StateBuffer[],
 ): void {
-  const write = (buffer: string, prefix: string): void => {
-    for (const { name, shape, offset } of segments) {
-      const tensor = tensors[prefix + name];
-      if (!tensor || tensor.shape.join() !== shape.join() || !(tensor.data instanceof Float32Array)) {
-        throw new EngineError({
-          code: "RUN-CHECKPOINT-TENSORS",
-          message: `The checkpoint has ${tensor ? `${prefix}${name} [${tensor.shape.join(", ")}]` : `no ${prefix}${name}`}; the model needs [${shape.join(", ")}] in f32`,
-          fix: "Resume with the checkpoint of this very run.",
-          where: prefix + name,
-        });
-      }
-      compiled.write(buffer, new Float32Array(tensor.data), 4 * offset);
-    }
-  };
-  write("parameters", "");
-  if (momentum !== 0) write("velocity", VELOCITY);
+  for (const part of layout) {
+    const spec = specOf(part);
+    const own: Record<string, NamedWeight> = {};
+    for (const { name, shape } of expectedTensors(spec)) own[name] = requireTensor(tensors, part.prefix + name, shape);
+    const { parameters, running } = importWeights(spec, own);
+    compiled.write(part.buffer, spec.parameters.length > 0 ? parameters : running);
+  }
+}
+
+function expectedTensors({ parameters, running }: ModelSpec): { name: string; shape: readonly number[] }[] {
+  return [
+    ...parameters.map((parameter) => ({ name: parameter.name, shape: torchShape(parameter) })),
+    ...running.flatMap(({ name, channels }) =>
+      ["running_mean", "running_var"].map((statistic) => ({ name: `${name}.${statistic}`, shape: [channels] })),
+    ),
+  ];
+}
+
+function requireTensor(
+  tensors: Readonly<Record<string, NamedWeight>>,
+  name: string,
+  shape: readonly number[],
+): NamedWeight {
+  const tensor = tensors[name];
+  if (tensor && tensor.shape.join() === shape.join() && tensor.data instanceof Float32Array) return tensor;
+  throw new EngineError({
+    code: "RUN-CHECKPOINT-TENSORS",
+    message: `The checkpoint has ${tensor ? `${name} [${tensor.shape.join(", ")}]` : `no ${name}`}; the model needs [${shape.join(", ")}] in f32`,
+    fix: "Resume with the checkpoint of this very run.",
+    where: name,
+  });
 }

@@ -3,12 +3,19 @@ import type { CompiledPlan } from "../autodiff/compiledPlan.ts";
 import type { Engine } from "../device/engine.ts";
 import type { StepRecord } from "./replay.ts";
 import { STEP_STATE_BYTES } from "./stepState.ts";
+import type { RecordedExtra } from "./trainingStep.ts";
 
 export interface ReadbackOptions {
-  readonly floatsPerRecord: number;
+  readonly spectrumLength: number;
+  readonly extras: readonly RecordedExtra[];
   readonly ringCapacity: number;
   /** Buffers, one for each submit in flight. */
   readonly slots: number;
+}
+
+/** Loss, spectrum and extras. */
+function floatsPerRecord({ spectrumLength, extras }: ReadbackOptions): number {
+  return extras.reduce((total, { elements }) => total + elements, 1 + spectrumLength);
 }
 
 /** A read-back that has been encoded. */
@@ -22,6 +29,7 @@ export class MetricsReadback {
   readonly #engine: Engine;
   readonly #compiled: CompiledPlan;
   readonly #options: ReadbackOptions;
+  readonly #floatsPerRecord: number;
   readonly #buffers: readonly GPUBuffer[];
   #next = 0;
 
@@ -29,11 +37,12 @@ export class MetricsReadback {
     this.#engine = engine;
     this.#compiled = compiled;
     this.#options = options;
+    this.#floatsPerRecord = floatsPerRecord(options);
     this.#buffers = buffers;
   }
 
   static async create(engine: Engine, compiled: CompiledPlan, options: ReadbackOptions): Promise<MetricsReadback> {
-    const sizeBytes = STEP_STATE_BYTES + 4 * options.floatsPerRecord * options.ringCapacity;
+    const sizeBytes = STEP_STATE_BYTES + 4 * floatsPerRecord(options) * options.ringCapacity;
     const buffers = await engine.createBuffers(
       Array.from({ length: options.slots }, (_, index) => ({
         label: `metrics read-back ${index}`,
@@ -50,11 +59,11 @@ export class MetricsReadback {
    * @param firstRecord number of records before these, since the start
    */
   encode(encoder: GPUCommandEncoder, firstRecord: number, steps: readonly number[]): ReadbackSlot {
-    const { floatsPerRecord, ringCapacity } = this.#options;
+    const { ringCapacity } = this.#options;
     const buffer = this.#buffers[this.#next];
     if (!buffer) throw new Error("unreachable: the ring has buffers");
     this.#next = (this.#next + 1) % this.#buffers.length;
-    const recordBytes = 4 * floatsPerRecord;
+    const recordBytes = 4 * this.#floatsPerRecord;
     encoder.copyBufferToBuffer(this.#compiled.buffer("stepState"), 0, buffer, 0, STEP_STATE_BYTES);
     // The records may wrap around the ring's end.
     const start = firstRecord % ringCapacity;
@@ -78,14 +87,28 @@ export class MetricsReadback {
     slot: ReadbackSlot,
     expectedMs = 0,
   ): Promise<{ readonly header: ArrayBuffer; readonly records: StepRecord[] }> {
-    const { floatsPerRecord } = this.#options;
+    const { spectrumLength, extras } = this.#options;
     await this.#engine.rest(expectedMs);
     await this.#engine.guard(slot.buffer.mapAsync(GPUMapMode.READ, 0, slot.sizeBytes));
     const bytes = slot.buffer.getMappedRange(0, slot.sizeBytes).slice(0);
     slot.buffer.unmap();
     const records = slot.steps.map((step, index): StepRecord => {
-      const floats = new Float32Array(bytes, STEP_STATE_BYTES + 4 * floatsPerRecord * index, floatsPerRecord);
-      return { step, loss: floats[0] ?? Number.NaN, spectrum: floats.slice(1) };
+      const floats = new Float32Array(
+        bytes,
+        STEP_STATE_BYTES + 4 * this.#floatsPerRecord * index,
+        this.#floatsPerRecord,
+      );
+      let at = 1 + spectrumLength;
+      const named = extras.map(({ name, elements }) => {
+        at += elements;
+        return [name, floats.slice(at - elements, at)] as const;
+      });
+      return {
+        step,
+        loss: floats[0] ?? Number.NaN,
+        spectrum: floats.slice(1, 1 + spectrumLength),
+        extras: Object.fromEntries(named),
+      };
     });
     return { header: bytes.slice(0, STEP_STATE_BYTES), records };
   }

@@ -8,14 +8,19 @@ import { EngineError } from "../errors.ts";
 import { StateReadback, type TrainingState } from "./checkpoint.ts";
 import { MetricsReadback, type ReadbackSlot } from "./metricsReadback.ts";
 import { decodeStepState, encodeStepState } from "./stepState.ts";
+import type { RecordedExtra } from "./trainingStep.ts";
 
 export interface ReplayOptions {
   /** Updates in all, those before `start` included. */
   readonly steps: number;
   /** A record before every so many updates, starting with the first, and one after the last. */
   readonly recordEvery: number;
+  /** Further updates before which a record is made. */
+  readonly recordAt?: ReadonlySet<number>;
   readonly learningRate: number;
   readonly spectrumLength: number;
+  /** What a record holds after its spectrum: `TrainingStep.extras`. */
+  readonly extras?: readonly RecordedExtra[];
   readonly ringCapacity: number;
   /** Fixed number of steps per submit; adapted to about 30 ms of GPU time unless given. Never changes a bit of the results. */
   readonly stepsPerSubmit?: number;
@@ -25,7 +30,12 @@ export interface ReplayOptions {
   /** False: no record of the state after the last update. */
   readonly recordLast?: boolean;
   /** Hands over the state about every so many milliseconds, and at the end unless the loss is no longer finite. */
-  readonly checkpoint?: { readonly everyMs: number; readonly onState: (state: TrainingState) => void | Promise<void> };
+  readonly checkpoint?: {
+    readonly everyMs: number;
+    /** State buffers beside the step state, by name. */
+    readonly buffers: readonly string[];
+    readonly onState: (state: TrainingState) => void | Promise<void>;
+  };
 }
 
 /** A record as it comes off the GPU. */
@@ -33,6 +43,8 @@ export interface StepRecord {
   readonly step: number;
   readonly loss: number;
   readonly spectrum: Float32Array;
+  /** The numbers of `ReplayOptions.extras`, by name. */
+  readonly extras: Readonly<Record<string, Float32Array>>;
 }
 
 export interface ReplayResult {
@@ -76,13 +88,14 @@ export async function replay(
     encodeStepState({ ...start, nonfiniteStep: undefined, learningRate: options.learningRate }),
   );
   const readback = await MetricsReadback.create(engine, compiled, {
-    floatsPerRecord: 1 + options.spectrumLength,
+    spectrumLength: options.spectrumLength,
+    extras: options.extras ?? [],
     ringCapacity: options.ringCapacity,
     slots: SUBMITS_IN_FLIGHT,
   });
   let state: StateReadback | undefined;
   try {
-    state = options.checkpoint ? await StateReadback.create(engine, compiled) : undefined;
+    state = options.checkpoint ? await StateReadback.create(engine, compiled, options.checkpoint.buffers) : undefined;
     return await new Replay(engine, compiled, options, readback, state, onRecords).run();
   } finally {
     state?.destroy();
@@ -228,11 +241,12 @@ class Replay {
  * What the next submit does: up to `wanted` updates from step `first` on, fewer where their records would not fit the ring, and after the
  * last update the record of the final state (in a submit of its own where the ring is full).
  */
-function nextBatch(first: number, wanted: number, { steps, recordEvery, ringCapacity, recordLast }: ReplayOptions) {
+function nextBatch(first: number, wanted: number, options: ReplayOptions) {
+  const { steps, recordEvery, recordAt, ringCapacity, recordLast } = options;
   const recordedSteps: number[] = [];
   let step = first;
   for (; step < Math.min(steps, first + wanted); step++) {
-    if (step % recordEvery !== 0) continue;
+    if (step % recordEvery !== 0 && !recordAt?.has(step)) continue;
     if (recordedSteps.length === ringCapacity) break;
     recordedSteps.push(step);
   }

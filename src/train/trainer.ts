@@ -8,10 +8,13 @@ import { EngineError } from "../errors.ts";
 import { MetricsReadback } from "./metricsReadback.ts";
 import type { StepRecord } from "./replay.ts";
 import { decodeStepState, encodeStepState } from "./stepState.ts";
+import type { RecordedExtra } from "./trainingStep.ts";
 
 export interface TrainerOptions {
   readonly learningRate: number;
   readonly spectrumLength: number;
+  /** What a record holds after its spectrum: `TrainingStep.extras`. */
+  readonly extras?: readonly RecordedExtra[];
   readonly ringCapacity: number;
 }
 
@@ -50,7 +53,8 @@ export class Trainer {
   /** The step counter starts at 0; weights and optimiser state are as the caller wrote them. */
   static async create(engine: Engine, compiled: CompiledPlan, options: TrainerOptions): Promise<Trainer> {
     const readback = await MetricsReadback.create(engine, compiled, {
-      floatsPerRecord: 1 + options.spectrumLength,
+      spectrumLength: options.spectrumLength,
+      extras: options.extras ?? [],
       ringCapacity: options.ringCapacity,
       slots: CALLS_IN_FLIGHT,
     });

@@ -1,55 +1,89 @@
 /** One training step as a plan: loss, backward, optimiser, spectrum and bookkeeping in two programs, `update` and `record`. */
 import { CompiledPlan } from "../autodiff/compiledPlan.ts";
+import { concat, reshape } from "../autodiff/functions.ts";
 import type { Graph, Node, Tensor } from "../autodiff/graph.ts";
 import { type Plan, planTotals, type Variant } from "../autodiff/plan.ts";
 import { planGraph } from "../autodiff/planner.ts";
 import type { Engine } from "../device/engine.ts";
 import type { MatmulFamily, Target } from "../ops/opDefinition.ts";
 import { metricsRecordOp, stepAdvanceOp } from "../ops/update.ts";
-import { sgd } from "../optim/sgd.ts";
+import { type OptimizerConfig, optimizer } from "../optim/optimizer.ts";
 import { STEP_STATE_WORDS } from "./stepState.ts";
 
 /** What a model gives a training step. */
 export interface Objective {
-  /** One number. */
+  /** One number, which training minimises. */
   readonly loss: Tensor;
   /** Eigenvalues to record, [d]. */
   readonly spectrum: Tensor;
+  /** The loss to record, of a fixed probe batch; `loss` itself unless given. */
+  readonly recordedLoss?: Tensor;
+  /** Further numbers of a record, by name. */
+  readonly extras?: Readonly<Record<string, Tensor>>;
 }
 
 export interface TrainingStepOptions {
-  readonly momentum: number;
+  /** Plain gradient descent with this momentum; see `optimizer` for everything else. */
+  readonly momentum?: number;
+  readonly optimizer?: OptimizerConfig;
   /** Records that fit the metrics ring: the most records of one submit. */
   readonly ringCapacity: number;
+  /** The graph's step state, when the objective already depends on it; made here unless given. */
+  readonly stepState?: Tensor;
+  /** Adds what a step updates in place after the parameters, such as moving averages; returns its nodes. */
+  readonly afterUpdate?: (stepState: Tensor) => readonly Node[];
 }
 
 /** Records that one read-back may carry. */
 export const DEFAULT_RING_CAPACITY = 256;
 
+/** A named run of numbers in a record, after its spectrum. */
+export interface RecordedExtra {
+  readonly name: string;
+  readonly elements: number;
+}
+
 export interface TrainingStep {
   readonly graph: Graph;
   readonly spectrumLength: number;
+  readonly extras: readonly RecordedExtra[];
   readonly ringCapacity: number;
   readonly programs: { readonly update: readonly Node[]; readonly record: readonly Node[] };
   readonly gradients: Tensor;
+  /** Tables of the optimiser: what `compileTrainingStep` writes into input buffers once. */
+  readonly inputs: Readonly<Record<string, Uint32Array<ArrayBuffer>>>;
+  /** State buffers of the optimiser, laid out like the parameters. */
+  readonly optimizerState: readonly string[];
+}
+
+/** The buffer that drives a replayed step (src/train/stepState.ts), as a tensor. */
+export function stepStateTensor(graph: Graph): Tensor {
+  return graph.state("stepState", [STEP_STATE_WORDS], "u32");
 }
 
 /** Adds backward, optimiser, counters and metrics to a graph that already has its objective. */
 export function trainingStep(graph: Graph, objective: Objective, options: TrainingStepOptions): TrainingStep {
-  const { loss, spectrum } = objective;
-  const spectrumLength = spectrum.elements;
-  const stepState = graph.state("stepState", [STEP_STATE_WORDS], "u32");
-  const ring = graph.state("metricsRing", [options.ringCapacity, 1 + spectrumLength]);
+  const { loss, spectrum, recordedLoss = loss } = objective;
+  const stepState = options.stepState ?? stepStateTensor(graph);
+  const extras = Object.entries(objective.extras ?? {});
+  const parts = [spectrum, ...extras.map(([, tensor]) => tensor)].map((x) => reshape(x, [x.elements]));
+  const row = extras.length === 0 ? spectrum : concat(parts);
+  const ring = graph.state("metricsRing", [options.ringCapacity, 1 + row.elements]);
   // Recording comes before the update: a record is of the state the step started from.
-  const record = lastNode(graph, () => graph.add(metricsRecordOp, [loss, spectrum, ring, stepState], {}));
-  const { node: update, gradients } = sgd(graph, loss, stepState, { momentum: options.momentum });
+  const record = lastNode(graph, () => graph.add(metricsRecordOp, [recordedLoss, row, ring, stepState], {}));
+  const config = options.optimizer ?? { kind: "sgd", momentum: options.momentum ?? 0 };
+  const { node: update, gradients, inputs, state } = optimizer(graph, loss, stepState, config);
+  const after = options.afterUpdate?.(stepState) ?? [];
   const advance = lastNode(graph, () => graph.add(stepAdvanceOp, [loss, stepState], {}));
   return {
     graph,
-    spectrumLength,
+    spectrumLength: spectrum.elements,
+    extras: extras.map(([name, { elements }]) => ({ name, elements })),
     ringCapacity: options.ringCapacity,
-    programs: { update: [update, advance], record: [record] },
+    programs: { update: [update, ...after, advance], record: [record] },
     gradients,
+    inputs,
+    optimizerState: state,
   };
 }
 
@@ -83,11 +117,17 @@ export function dispatchCounts(plan: Plan): { readonly withRecord: number; reado
   };
 }
 
-/** @param external input buffers made elsewhere, by name */
-export function compileTrainingStep(
+/**
+ * @param external input buffers made elsewhere, by name
+ * @param inputs   what is written into input buffers once: `TrainingStep.inputs`
+ */
+export async function compileTrainingStep(
   engine: Engine,
   plan: Plan,
   external: Readonly<Record<string, GPUBuffer>>,
+  inputs: Readonly<Record<string, ArrayBufferView<ArrayBuffer>>> = {},
 ): Promise<CompiledPlan> {
-  return CompiledPlan.compile(engine, plan, external);
+  const compiled = await CompiledPlan.compile(engine, plan, external);
+  for (const [name, data] of Object.entries(inputs)) compiled.write(name, data);
+  return compiled;
 }

@@ -19,7 +19,7 @@ import { assignSlots } from "../../src/autodiff/liveness.ts";
 import type { Storage } from "../../src/autodiff/placement.ts";
 import { kernelVariants, type Placement, type Plan, planTotals } from "../../src/autodiff/plan.ts";
 import { planGraph } from "../../src/autodiff/planner.ts";
-import { linearGraph, VIEWS } from "../../src/experiments/linearGraph.ts";
+import { linearGraph, VIEWS } from "../../src/experiments/linear/graph.ts";
 import { foldGrid } from "../../src/kernels/grid.ts";
 import { randomOp } from "../../src/ops/random.ts";
 import { metricsRecordOp, sgdOp } from "../../src/ops/update.ts";

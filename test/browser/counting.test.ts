@@ -11,7 +11,7 @@ import { openBrowser } from "../../src/cli/runtimes/browserSession.ts";
 import { chooseBrowser, readSetupRecord } from "../../src/cli/runtimes/findBrowser.ts";
 import { startJobServer } from "../../src/cli/runtimes/jobServer.ts";
 import type { RunResult } from "../../src/experiments/contract.ts";
-import { presets } from "../../src/experiments/presets.ts";
+import { linearPresets } from "../../src/experiments/presets.ts";
 import { dist } from "../cli/support.ts";
 
 /** One call: its kind, and a number of bytes or dispatches where that says something. */
@@ -95,7 +95,7 @@ beforeAll(async () => {
 describe("in steady state, in Chrome", () => {
   for (const every of [1, 5]) {
     it(`no object, no writeBuffer, at most one submit a step, records of 4·(1 + d) bytes; a record every ${every}`, async () => {
-      const base = presets["linear-synthetic"]!;
+      const base = linearPresets["linear-synthetic"]!;
       const steps = 150;
       const config = { ...base, steps, record: { every } };
       const { calls, result, records } = await countedRun({ kind: "train", config, save: [], hasData: false });

@@ -2,14 +2,9 @@
  * A double of src/cli/experiment.ts: an "experiment" whose eigenvalues follow the logistic law exactly, without a kernel. Its presets
  * misbehave in the ways that the command must survive.
  */
-import type {
-  LinearConfig,
-  MetricsRecord,
-  RunConfig,
-  RunExperiment,
-  RunResult,
-} from "../../src/experiments/contract.ts";
+import type { MetricsRecord, RunConfig, RunExperiment, RunResult } from "../../src/experiments/contract.ts";
 import type { PlanDocument } from "../../src/experiments/describePlan.ts";
+import type { LinearConfig } from "../../src/experiments/linear/config.ts";
 
 const base: LinearConfig = {
   format: 1,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CompiledPlan } from "../../src/autodiff/compiledPlan.ts";
 import { gaussianPairs } from "../../src/data/index.ts";
-import { linearGraph } from "../../src/experiments/linearGraph.ts";
+import { linearGraph } from "../../src/experiments/linear/graph.ts";
 import { initAmplitudes, symmetricEigen } from "../../src/theory/index.ts";
 import { replay } from "../../src/train/replay.ts";
 import { planTrainingStep, targetOf } from "../../src/train/trainingStep.ts";

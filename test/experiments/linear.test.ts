@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { LinearConfig } from "../../src/experiments/contract.ts";
+import type { LinearConfig } from "../../src/experiments/linear/config.ts";
 import { initAmplitudes, symmetricEigen } from "../../src/theory/index.ts";
 import { crossCorrelation, descend, stepTimesOf } from "../oracle/linearDescent.ts";
 import { cifarFolder, mnistFolder } from "../support/datasets.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { encodeSafetensors, parseSafetensors } from "../../src/data/index.ts";
-import type { LinearConfig, MetricsRecord } from "../../src/experiments/contract.ts";
+import type { MetricsRecord } from "../../src/experiments/contract.ts";
+import type { LinearConfig } from "../../src/experiments/linear/config.ts";
 import { metricsLine } from "../../src/experiments/metricsLine.ts";
 import { useEngine } from "../support/device.ts";
 import { preset, runToEnd } from "../support/runs.ts";

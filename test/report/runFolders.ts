@@ -1,7 +1,8 @@
 /** Run folders made by hand: aligned gradient descent on a geometric spectrum, in float64, so that every number is known. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LinearConfig, MetricsRecord } from "../../src/experiments/contract.ts";
+import type { MetricsRecord } from "../../src/experiments/contract.ts";
+import type { LinearConfig } from "../../src/experiments/linear/config.ts";
 import { metricsLine } from "../../src/experiments/metricsLine.ts";
 import { discreteStepTime, discreteTrajectory, measuredStepTimes, stepTime } from "../../src/theory/index.ts";
 import { TestRandom } from "../support/random.ts";

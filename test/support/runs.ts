@@ -3,10 +3,18 @@
 import type { DataFolder } from "../../src/data/byteSource.ts";
 import { parseNpy } from "../../src/data/index.ts";
 import type { Engine } from "../../src/device/engine.ts";
-import type { LinearConfig, MetricsRecord, ResumeState, RunHeader, RunResult } from "../../src/experiments/contract.ts";
+import type {
+  MetricsRecord,
+  ResumeState,
+  RunConfig,
+  RunHeader,
+  RunResult,
+  SaveItem,
+} from "../../src/experiments/contract.ts";
+import { runExperiment } from "../../src/experiments/experiments.ts";
+import type { LinearConfig } from "../../src/experiments/linear/config.ts";
 import { metricsLine } from "../../src/experiments/metricsLine.ts";
-import { presets } from "../../src/experiments/presets.ts";
-import { runExperiment } from "../../src/experiments/runLinear.ts";
+import { linearPresets } from "../../src/experiments/presets.ts";
 
 export interface FinishedRun {
   readonly header: RunHeader;
@@ -20,19 +28,20 @@ export interface FinishedRun {
 }
 
 export function preset(name: string): LinearConfig {
-  const config = presets[name];
+  const config = linearPresets[name];
   if (!config) throw new Error(`no preset ${name}`);
   return config;
 }
 
 export async function runToEnd(
   engine: Engine,
-  config: LinearConfig,
+  config: RunConfig,
   options: {
     readonly data?: DataFolder;
     readonly signal?: AbortSignal;
     readonly resume?: ResumeState;
     readonly abortAfter?: number;
+    readonly save?: readonly SaveItem[];
   } = {},
 ): Promise<FinishedRun> {
   let header: RunHeader | undefined;
@@ -45,7 +54,7 @@ export async function runToEnd(
     engine,
     {
       config,
-      save: ["views", "weights"],
+      save: options.save ?? ["views", "weights"],
       ...(options.data ? { data: options.data } : {}),
       ...(options.resume ? { resume: options.resume } : {}),
     },
@@ -62,7 +71,7 @@ export async function runToEnd(
         checkpoints.push(bytes);
       },
       file: (name, bytes) => {
-        arrays[name] = parseNpy(bytes, name).data as Float32Array;
+        if (name.endsWith(".npy")) arrays[name] = parseNpy(bytes, name).data as Float32Array;
       },
     },
     controller.signal,

@@ -63,7 +63,7 @@ export async function train(options: TrainOptions, context: CommandContext): Pro
   await folder.summary(document);
   if (options.json) context.stdout.write(`${JSON.stringify(document)}\n`);
   else if (!options.quiet) context.stdout.write(finalReport(result, curve, folder.path));
-  return announceStop(result, config.optimizer.learningRate, folder, context);
+  return announceStop(result, config, folder, context);
 }
 
 interface PreparedRun {
@@ -151,15 +151,15 @@ function beginning({ config, adapter, theory, firstStep = 0 }: RunHeader) {
   return { preset, adapter, steps: firstStep, seed, theory, stopped: { reason: "unfinished", step: firstStep } };
 }
 
-function announceStop(result: RunResult, learningRate: number, folder: RunFolder, context: CommandContext): number {
+function announceStop(result: RunResult, config: RunConfig, folder: RunFolder, context: CommandContext): number {
   if (!result.stopped) return EXIT.ok;
-  const { reason, step } = result.stopped;
+  const { reason, step, where } = result.stopped;
   const error =
     reason === "diverged"
       ? new EngineError({
           code: "RUN-DIVERGED",
-          message: `The loss became NaN or infinite at step ${step}; what was recorded is kept in ${folder.path}`,
-          fix: `Lower the learning rate, for example with --set optimizer.learningRate=${learningRate / 4}.`,
+          message: `The loss became NaN or infinite at step ${step}${where ? ` (first in ${where})` : ""}; what was recorded is kept in ${folder.path}`,
+          fix: `Lower the learning rate, for example with --set optimizer.learningRate=${config.optimizer.learningRate / 4}.`,
         })
       : interrupted(
           `The run was stopped at step ${step}; everything recorded is kept in ${folder.path}`,

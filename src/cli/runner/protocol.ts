@@ -11,8 +11,15 @@ export type Message =
   | { readonly type: "error"; readonly error: EngineErrorInit };
 
 type WireNumber = number | "NaN" | "Infinity" | "-Infinity";
-/** step, t, loss, spectrum. */
-export type WireRecord = readonly [number, WireNumber, WireNumber, readonly WireNumber[]];
+type WireValue = WireNumber | readonly WireNumber[];
+/** step, t, loss, spectrum, and what the experiment adds. */
+export type WireRecord = readonly [
+  number,
+  WireNumber,
+  WireNumber,
+  readonly WireNumber[],
+  Readonly<Record<string, WireValue>>?,
+];
 
 /** JSON has no NaN and no infinities; every other double survives JSON unchanged. */
 function toWire(value: number): WireNumber {
@@ -20,11 +27,24 @@ function toWire(value: number): WireNumber {
 }
 
 export function encodeRecord(record: MetricsRecord): WireRecord {
-  return [record.step, toWire(record.t), toWire(record.loss), record.spectrum.map(toWire)];
+  const { step, t, loss, spectrum, extra } = record;
+  const plain = [step, toWire(t), toWire(loss), spectrum.map(toWire)] as const;
+  return extra ? [...plain, mapValues(extra, toWire)] : plain;
 }
 
-export function decodeRecord([step, t, loss, spectrum]: WireRecord): MetricsRecord {
-  return { step, t: Number(t), loss: Number(loss), spectrum: spectrum.map(Number) };
+export function decodeRecord([step, t, loss, spectrum, extra]: WireRecord): MetricsRecord {
+  const plain = { step, t: Number(t), loss: Number(loss), spectrum: spectrum.map(Number) };
+  return extra ? { ...plain, extra: mapValues(extra, Number) } : plain;
+}
+
+/** Applies `convert` to numbers and to the entries of arrays. */
+function mapValues<A, B>(
+  values: Readonly<Record<string, A | readonly A[]>>,
+  convert: (value: A) => B,
+): Record<string, B | B[]> {
+  const one = (value: A | readonly A[]): B | B[] =>
+    Array.isArray(value) ? (value as readonly A[]).map(convert) : convert(value as A);
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, one(value)]));
 }
 
 /** A task as JSON; its bytes (a checkpoint, matrices) are fetched apart. */

@@ -80,7 +80,7 @@ async function execute(engine: Engine, task: Task, surroundings: TaskSurrounding
     ...(surroundings.data ? { data: surroundings.data } : {}),
     ...(task.resume ? { resume: task.resume } : {}),
   };
-  if (task.kind === "plan") return describePlan(engine, request);
+  if (task.kind === "plan") return describePlan(engine, task.config);
   return runExperiment(engine, request, surroundings.sink, surroundings.signal);
 }
 

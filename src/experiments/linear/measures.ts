@@ -1,8 +1,8 @@
 /** What a finished linear run is measured by, on the CPU in float64. */
-import { type LinearTheory, measuredStepTimes, relativeErrors } from "../theory/index.ts";
-import type { MetricsRecord } from "./contract.ts";
-import type { Feature } from "./linearData.ts";
-import type { LinearShape } from "./linearGraph.ts";
+import { type LinearTheory, measuredStepTimes, relativeErrors } from "../../theory/index.ts";
+import type { MetricsRecord } from "../contract.ts";
+import type { Feature } from "./data.ts";
+import type { LinearShape } from "./graph.ts";
 
 /** Step times and their distance from the theory; for toy data also how much of each feature the encoder holds. */
 export function measure(

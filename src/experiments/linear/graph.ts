@@ -1,8 +1,8 @@
 /** The graph of a linear encoder: z = W x, C = (1/2n) Σ (z z'ᵀ + z' zᵀ), L = ‖C − I‖_F² (Simon et al. 2023, §4). */
-import { crossCorrelation, frobeniusIdentity, matmul, slice } from "../autodiff/functions.ts";
-import { Graph } from "../autodiff/graph.ts";
-import { eigenvalues } from "../autodiff/linalg.ts";
-import { DEFAULT_RING_CAPACITY, type TrainingStep, trainingStep } from "../train/trainingStep.ts";
+import { crossCorrelation, frobeniusIdentity, matmul, slice } from "../../autodiff/functions.ts";
+import { Graph } from "../../autodiff/graph.ts";
+import { eigenvalues } from "../../autodiff/linalg.ts";
+import { DEFAULT_RING_CAPACITY, type TrainingStep, trainingStep } from "../../train/trainingStep.ts";
 
 export interface LinearShape {
   /** Positive pairs. */

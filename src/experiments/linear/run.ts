@@ -1,46 +1,38 @@
 /** Runs a linear experiment: data, theory, training on the GPU, comparison of step times; from the start or from a checkpoint. */
 
-import type { CompiledPlan } from "../autodiff/compiledPlan.ts";
-import { kernelVariants, type Plan, planTotals } from "../autodiff/plan.ts";
-import { encodeNpy } from "../data/index.ts";
-import type { Engine } from "../device/engine.ts";
-import { EngineError } from "../errors.ts";
-import { assertStableLearningRate, type LinearTheory, linearTheory } from "../theory/index.ts";
-import { restoreTensors } from "../train/checkpoint.ts";
-import { type ReplayOptions, replay, type StepRecord } from "../train/replay.ts";
-import { STEP_STATE_BYTES } from "../train/stepState.ts";
+import { kernelVariants, type Plan, planTotals } from "../../autodiff/plan.ts";
+import { encodeNpy } from "../../data/index.ts";
+import type { Engine } from "../../device/engine.ts";
+import { constantInit } from "../../nn/init.ts";
+import { assertStableLearningRate, type LinearTheory, linearTheory } from "../../theory/index.ts";
+import type { StateBuffer } from "../../train/checkpoint.ts";
+import { type ReplayOptions, replay, type StepRecord } from "../../train/replay.ts";
+import { STEP_STATE_BYTES } from "../../train/stepState.ts";
 import {
   compileTrainingStep,
   dispatchCounts,
   planTrainingStep,
   type TrainingStep,
   targetOf,
-} from "../train/trainingStep.ts";
-import { type CheckpointOwner, decodeCheckpoint, encodeCheckpoint } from "./checkpointFile.ts";
-import type {
-  LinearConfig,
-  MetricsRecord,
-  ResumeState,
-  RunExperiment,
-  RunRequest,
-  RunResult,
-  RunSink,
-} from "./contract.ts";
-import {
-  type LinearSource,
-  linearShape,
-  loadLinearSource,
-  type PreparedLinearRun,
-  prepareLinearRun,
-} from "./linearData.ts";
-import { type LinearShape, linearGraph, VIEWS } from "./linearGraph.ts";
-import { measure } from "./linearMeasures.ts";
+} from "../../train/trainingStep.ts";
+import { announce } from "../announce.ts";
+import { CHECKPOINT_MS, type CheckpointOwner, encodeCheckpoint, restoreCheckpoint } from "../checkpointFile.ts";
+import type { MetricsRecord, RunRequest, RunResult, RunSink } from "../contract.ts";
+import type { LinearConfig } from "./config.ts";
+import { type LinearSource, linearShape, loadLinearSource, type PreparedLinearRun, prepareLinearRun } from "./data.ts";
+import { type LinearShape, linearGraph, VIEWS } from "./graph.ts";
+import { measure } from "./measures.ts";
 
-/** Time between checkpoints: what a killed run loses at most, beside the records, which are kept as they are made. */
-const CHECKPOINT_MS = 5_000;
+/** An eigenvalue counts as learned from here on: half of its final value 1. */
+const LEARNED = 0.5;
 
 /** @throws EngineError CONFIG-…, DATA-…, THEORY-LR-BOUND, RUN-CHECKPOINT-…, RUN-DATA-CHANGED, DEVICE-…, LIMIT-… */
-export const runExperiment: RunExperiment = async (engine, request, sink, signal) => {
+export async function runLinear(
+  engine: Engine,
+  request: RunRequest<LinearConfig>,
+  sink: RunSink,
+  signal: AbortSignal,
+): Promise<RunResult> {
   const started = performance.now();
   const { config } = request;
   const shape = linearShape(config);
@@ -63,12 +55,6 @@ export const runExperiment: RunExperiment = async (engine, request, sink, signal
   } finally {
     prepared.release();
   }
-};
-
-/** Names a phase, and lets it be shown before a long computation. */
-async function announce(sink: RunSink, phase: string): Promise<void> {
-  sink.phase(phase);
-  await new Promise((resolve) => setTimeout(resolve));
 }
 
 function predict(config: LinearConfig, { n, m, d }: LinearShape, prepared: PreparedLinearRun): LinearTheory {
@@ -79,7 +65,7 @@ function predict(config: LinearConfig, { n, m, d }: LinearShape, prepared: Prepa
 
 interface LinearRun {
   readonly engine: Engine;
-  readonly request: RunRequest;
+  readonly request: RunRequest<LinearConfig>;
   readonly sink: RunSink;
   readonly signal: AbortSignal;
   readonly shape: LinearShape;
@@ -97,10 +83,11 @@ async function train(run: LinearRun, started: number): Promise<RunResult> {
   try {
     compiled.write("parameters", new Float32Array(prepared.weights));
     const owner: CheckpointOwner = { config, dataHash: run.source.hash };
-    const start = request.resume && restore(request.resume, compiled, step, owner);
+    const start = request.resume && restoreCheckpoint(request.resume, compiled, stateLayout(run), owner);
     const theory = { ...run.theory };
     const description = describe(plan, shape);
-    await sink.begin({ config, adapter: engine.adapter, theory, description, firstStep: start?.step ?? 0 });
+    const firstStep = start?.step ?? 0;
+    await sink.begin({ config, adapter: engine.adapter, theory, description, firstStep, learnedFrom: LEARNED });
     if (save.includes("views")) {
       await sink.file("views_a.npy", encodeNpy(prepared.viewsA, [shape.n, shape.m]));
       await sink.file("views_b.npy", encodeNpy(prepared.viewsB, [shape.n, shape.m]));
@@ -148,25 +135,20 @@ async function train(run: LinearRun, started: number): Promise<RunResult> {
   }
 }
 
-/** Puts a checkpoint's state into the plan's buffers. @returns where to go on; undefined without a checkpoint */
-function restore(
-  { checkpoint, records }: ResumeState,
-  compiled: CompiledPlan,
-  step: TrainingStep,
-  owner: CheckpointOwner,
-) {
-  if (!checkpoint) return undefined;
-  const state = decodeCheckpoint(checkpoint, owner);
-  if (records.length !== state.records) {
-    throw new EngineError({
-      code: "RUN-METRICS",
-      message: `The checkpoint was made after ${state.records} records; metrics.jsonl has ${records.length} of them`,
-      fix: "Put back the metrics.jsonl of this run, or remove checkpoint.safetensors to start from the first step.",
-      where: "metrics.jsonl",
-    });
-  }
-  restoreTensors(compiled, state.tensors, step.graph.segments, owner.config.optimizer.momentum);
-  return { step: state.step, records: state.records };
+/** The weight, and its velocity when there is momentum. */
+function stateLayout({ step }: LinearRun): StateBuffer[] {
+  const parameters = step.graph.segments.map(({ name, shape }) => ({
+    name,
+    shape,
+    layout: { kind: "plain" } as const,
+    init: constantInit(0),
+  }));
+  const buffers = ["parameters", ...step.optimizerState];
+  return buffers.map((buffer) => ({
+    buffer,
+    prefix: buffer === "parameters" ? "" : `optimizer.${buffer}.`,
+    holds: { parameters },
+  }));
 }
 
 function replayOptions(
@@ -176,6 +158,7 @@ function replayOptions(
 ): ReplayOptions {
   const { step, sink, signal } = run;
   const { config } = run.request;
+  const layout = stateLayout(run);
   return {
     steps: config.steps,
     recordEvery: config.record.every,
@@ -186,7 +169,8 @@ function replayOptions(
     ...(start ? { start } : {}),
     checkpoint: {
       everyMs: CHECKPOINT_MS,
-      onState: (state) => sink.checkpoint(encodeCheckpoint(state, step.graph.segments, owner)),
+      buffers: layout.map(({ buffer }) => buffer),
+      onState: (state) => sink.checkpoint(encodeCheckpoint(state, layout, owner)),
     },
   };
 }

@@ -1,9 +1,9 @@
 /** Inputs of a linear run: reads or generates the data, makes the two views and the initial weight on the GPU. */
-import { CompiledPlan } from "../autodiff/compiledPlan.ts";
-import { center, pack } from "../autodiff/functions.ts";
-import { Graph, type Tensor } from "../autodiff/graph.ts";
-import { planGraph } from "../autodiff/planner.ts";
-import type { DataFolder } from "../data/byteSource.ts";
+import { CompiledPlan } from "../../autodiff/compiledPlan.ts";
+import { center, pack } from "../../autodiff/functions.ts";
+import { Graph, type Tensor } from "../../autodiff/graph.ts";
+import { planGraph } from "../../autodiff/planner.ts";
+import type { DataFolder } from "../../data/byteSource.ts";
 import {
   amplitudeBias,
   extentBias,
@@ -13,14 +13,14 @@ import {
   readCifar10,
   readMnist,
   sha256Hex,
-} from "../data/index.ts";
-import type { Engine } from "../device/engine.ts";
-import { EngineError } from "../errors.ts";
-import { operand } from "../ops/opDefinition.ts";
-import { gatherCropOp, randomOp } from "../ops/random.ts";
-import { targetOf } from "../train/trainingStep.ts";
-import type { ImageData, LinearConfig } from "./contract.ts";
-import { type LinearShape, VIEWS } from "./linearGraph.ts";
+} from "../../data/index.ts";
+import type { Engine } from "../../device/engine.ts";
+import { EngineError } from "../../errors.ts";
+import { operand } from "../../ops/opDefinition.ts";
+import { gatherCropOp, randomOp } from "../../ops/random.ts";
+import { targetOf } from "../../train/trainingStep.ts";
+import type { ImageData, LinearConfig } from "./config.ts";
+import { type LinearShape, VIEWS } from "./graph.ts";
 
 /** A named direction of input space that a toy data set hides. */
 export interface Feature {

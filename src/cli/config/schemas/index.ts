@@ -1,0 +1,8 @@
+/** The shape and the ranges of a run's configuration, checked strictly: an unknown key is an error, not a silence. */
+import { z } from "zod";
+import type { RunConfig } from "../../../experiments/contract.ts";
+import { linearSchema } from "./linear.ts";
+import { networkSchema } from "./network.ts";
+
+/** Parses to `RunConfig`; the annotation makes the compiler compare the two. */
+export const runConfigSchema: z.ZodType<RunConfig> = z.discriminatedUnion("kind", [linearSchema, networkSchema]);

@@ -1,0 +1,20 @@
+/** Network runs as a kind of experiment. */
+import { planTrainingStep, targetOf } from "../../train/trainingStep.ts";
+import { planDocument } from "../describePlan.ts";
+import type { Experiment } from "../experiments.ts";
+import type { NetworkConfig } from "./config.ts";
+import { checkSizes, fileLayout, pixelSource } from "./data.ts";
+import { networkGraph } from "./graph.ts";
+import { runNetwork } from "./run.ts";
+
+export const networkExperiment: Experiment<NetworkConfig> = {
+  run: runNetwork,
+  describePlan(engine, config) {
+    checkSizes(config);
+    const { isSoftware, limits } = engine.adapter;
+    const pixels = pixelSource(config, fileLayout(config.data.source), limits.maxStorageBufferBindingSize);
+    const { step } = networkGraph(config, pixels);
+    return planDocument(planTrainingStep(step, targetOf(isSoftware, config.kernels.family)));
+  },
+  fileSource: ({ data }) => data.source,
+};

@@ -1,0 +1,218 @@
+/** Runs a network experiment: images, views and parameters on the GPU, training by replay, measures; from the start or a checkpoint. */
+import type { CompiledPlan } from "../../autodiff/compiledPlan.ts";
+import { kernelVariants, type Plan, planTotals } from "../../autodiff/plan.ts";
+import { encodeNpy, encodeSafetensors, type ImageSet } from "../../data/index.ts";
+import type { Engine } from "../../device/engine.ts";
+import { initialRunning } from "../../nn/init.ts";
+import { RUNNING_STATISTICS } from "../../nn/scope.ts";
+import { parameterCount } from "../../nn/spec.ts";
+import { stateTensors, type TrainingState } from "../../train/checkpoint.ts";
+import { readTensors } from "../../train/readTensors.ts";
+import { type ReplayOptions, type ReplayResult, replay, type StepRecord } from "../../train/replay.ts";
+import { STEP_STATE_BYTES } from "../../train/stepState.ts";
+import { compileTrainingStep, dispatchCounts, planTrainingStep, targetOf } from "../../train/trainingStep.ts";
+import { announce } from "../announce.ts";
+import { CHECKPOINT_MS, type CheckpointOwner, encodeCheckpoint, restoreCheckpoint } from "../checkpointFile.ts";
+import type { MetricsRecord, RunRequest, RunResult, RunSink } from "../contract.ts";
+import type { NetworkConfig } from "./config.ts";
+import { checkSizes, layoutOf, loadImages, type PreparedNetworkRun, pixelSource, prepareNetworkRun } from "./data.ts";
+import { firstBadPlace } from "./divergence.ts";
+import { requireFit } from "./fit.ts";
+import { type NetworkStep, networkGraph, VIEWS } from "./graph.ts";
+import { measure } from "./measures.ts";
+import { spectrumWords } from "./objective.ts";
+import { clockOf } from "./optimizer.ts";
+import { recordSteps } from "./recordSteps.ts";
+
+interface NetworkRun {
+  readonly engine: Engine;
+  readonly request: RunRequest<NetworkConfig>;
+  readonly sink: RunSink;
+  readonly signal: AbortSignal;
+  readonly images: ImageSet;
+  readonly network: NetworkStep;
+  readonly plan: Plan;
+  readonly prepared: PreparedNetworkRun;
+}
+
+/** @throws EngineError CONFIG-…, DATA-…, GRAPH-SHAPE, LIMIT-…, RUN-CHECKPOINT-…, RUN-DATA-CHANGED, DEVICE-… */
+export async function runNetwork(
+  engine: Engine,
+  request: RunRequest<NetworkConfig>,
+  sink: RunSink,
+  signal: AbortSignal,
+): Promise<RunResult> {
+  const started = performance.now();
+  const { config } = request;
+  checkSizes(config);
+  await announce(sink, "reading data");
+  const images = await loadImages(config, request.data);
+  await announce(sink, "planning the training step");
+  const pixels = pixelSource(config, layoutOf(images), engine.adapter.limits.maxStorageBufferBindingSize);
+  const network = networkGraph(config, pixels);
+  const target = targetOf(engine.adapter.isSoftware, config.kernels.family);
+  const plan = planTrainingStep(network.step, target, config.kernels.variants);
+  requireFit(engine, config, plan, pixels);
+  await announce(sink, "drawing views and initial parameters");
+  const { spec, targetParameters } = network;
+  const prepared = await prepareNetworkRun(engine, config, images, spec.parameters, targetParameters);
+  try {
+    await announce(sink, "compiling the training step");
+    const kernels = { family: target.matmulFamily, variants: kernelVariants(plan) };
+    const resolved = { ...request, config: { ...config, kernels } };
+    return await train({ engine, request: resolved, sink, signal, images, network, plan, prepared }, started);
+  } finally {
+    prepared.release();
+  }
+}
+
+async function train(run: NetworkRun, started: number): Promise<RunResult> {
+  const { engine, request, sink, network, plan, prepared } = run;
+  const { config, save } = request;
+  const { spec, state } = network;
+  const compiled = await compileTrainingStep(engine, plan, prepared.buffers, network.inputs);
+  try {
+    if (spec.running.length > 0) compiled.write(RUNNING_STATISTICS, initialRunning(spec.running));
+    const owner: CheckpointOwner = { config, dataHash: run.images.sha256 };
+    const initial = save.includes("weights") ? await weightsFile(engine, compiled, network) : undefined;
+    const start = request.resume && restoreCheckpoint(request.resume, compiled, state, owner);
+    const firstStep = start?.step ?? 0;
+    const resumed = start ? { resumedFrom: start.step } : {};
+    const description = describe(plan, network, config);
+    await sink.begin({ config, adapter: engine.adapter, theory: {}, description, firstStep });
+    if (save.includes("views")) await saveViews(run, compiled);
+    if (initial) await sink.file("weights_init.safetensors", initial);
+
+    const clock = clockOf(config);
+    const history: MetricsRecord[] = [...(request.resume?.records ?? [])];
+    let latest: TrainingState | undefined;
+    const options = replayOptions(run, start, async (training) => {
+      latest = training;
+      await sink.checkpoint(encodeCheckpoint(training, state, owner));
+    });
+    const outcome = await replay(engine, compiled, options, async (records) => {
+      const batch = records.map((record) => toMetrics(record, clock));
+      history.push(...batch);
+      await sink.records(batch);
+    });
+    if (save.includes("weights"))
+      await sink.file("weights_final.safetensors", await weightsFile(engine, compiled, network));
+    if (save.includes("embeddings")) await saveEmbeddings(run, compiled);
+    if (save.includes("spectrum")) await sink.file("spectrum.npy", spectrumFile(history));
+    const { nonfiniteStep: badStep } = outcome;
+    const prepare = () => prepareNetworkRun(engine, config, run.images, spec.parameters, network.targetParameters);
+    const where =
+      badStep === undefined
+        ? undefined
+        : await firstBadPlace({ engine, compiled, network, options, badStep, latest, prepare });
+    return { ...result(run, outcome, history, where), wallMs: Math.round(performance.now() - started), ...resumed };
+  } finally {
+    compiled.destroy();
+  }
+}
+
+function replayOptions(
+  { request, network, signal }: NetworkRun,
+  start: ReplayOptions["start"] | undefined,
+  onState: (state: TrainingState) => Promise<void>,
+): ReplayOptions {
+  const { config } = request;
+  const { step, state } = network;
+  return {
+    steps: config.steps,
+    recordEvery: config.record.every,
+    recordAt: recordSteps(config),
+    learningRate: config.optimizer.learningRate,
+    spectrumLength: step.spectrumLength,
+    extras: step.extras,
+    ringCapacity: step.ringCapacity,
+    signal,
+    ...(start ? { start } : {}),
+    checkpoint: { everyMs: CHECKPOINT_MS, buffers: state.map(({ buffer }) => buffer), onState },
+  };
+}
+
+function toMetrics({ step, loss, spectrum, extras }: StepRecord, clock: (step: number) => number): MetricsRecord {
+  const record = { step, t: clock(step), loss, spectrum: Array.from(spectrum) };
+  const added = Object.entries(extras).map(([name, values]) => [name, Array.from(values)] as const);
+  return added.length > 0 ? { ...record, extra: Object.fromEntries(added) } : record;
+}
+
+function result(
+  { engine, request, network, plan }: NetworkRun,
+  outcome: ReplayResult,
+  history: readonly MetricsRecord[],
+  where: string | undefined,
+): Omit<RunResult, "wallMs"> {
+  const { config } = request;
+  const counts = dispatchCounts(plan);
+  const { spectrumLength, extras } = network.step;
+  const steps = outcome.nonfiniteStep ?? outcome.steps;
+  const reason = outcome.nonfiniteStep !== undefined ? "diverged" : outcome.wasInterrupted ? "interrupted" : undefined;
+  return {
+    preset: config.preset,
+    adapter: engine.adapter,
+    steps,
+    seed: config.seed,
+    loss: { first: history[0]?.loss ?? Number.NaN, last: history.at(-1)?.loss ?? Number.NaN },
+    theory: {},
+    measured: { parameters: parameterCount(network.spec.parameters), ...measure(history, spectrumWords(config)) },
+    counters: {
+      dispatchesPerStep: counts.withRecord,
+      dispatchesPerStepWithoutSpectrum: counts.withoutRecord,
+      submits: outcome.submits,
+      writeBuffersAfterWarmup: outcome.buffersWritten,
+      gpuObjectsCreatedAfterWarmup: outcome.objectsCreated,
+      bytesReadBackPerStep: 4 * extras.reduce((total, { elements }) => total + elements, 1 + spectrumLength),
+      readBackHeaderBytes: STEP_STATE_BYTES,
+      peakGpuBytes: engine.memory.peakBytes,
+    },
+    ...(reason ? { stopped: { reason, step: steps, ...(where ? { where } : {}) } } : {}),
+  };
+}
+
+/** Parameters and running statistics under PyTorch's names. */
+async function weightsFile(engine: Engine, compiled: CompiledPlan, network: NetworkStep): Promise<Uint8Array> {
+  const layout = network.state.filter(({ prefix }) => prefix === "");
+  const buffers: Record<string, Float32Array<ArrayBuffer>> = {};
+  for (const { buffer } of layout) buffers[buffer] = new Float32Array(await engine.readBuffer(compiled.buffer(buffer)));
+  const stepState = { step: 0, records: 0, nonfiniteStep: undefined, learningRate: 0 };
+  return encodeSafetensors({ tensors: stateTensors({ stepState, buffers }, layout), metadata: { format: "pt" } });
+}
+
+/** The recorded pairs of views, [pairs, side, side, 4] each. */
+async function saveViews({ engine, sink, prepared }: NetworkRun, compiled: CompiledPlan): Promise<void> {
+  const [both = 2, ...rest] = prepared.viewsShape;
+  const elements = prepared.viewsShape.reduce((product, extent) => product * extent, 1);
+  const views = new Float32Array(await engine.readBuffer(compiled.buffer(VIEWS), 0, 4 * elements));
+  await sink.file("views_a.npy", encodeNpy(views.subarray(0, elements / 2), [both / 2, ...rest]));
+  await sink.file("views_b.npy", encodeNpy(views.subarray(elements / 2), [both / 2, ...rest]));
+}
+
+async function saveEmbeddings(run: NetworkRun, compiled: CompiledPlan): Promise<void> {
+  const { engine, network, request, sink } = run;
+  const { embeddings, step } = network;
+  const target = targetOf(engine.adapter.isSoftware, request.config.kernels.family);
+  const values = await readTensors(engine, compiled, step.graph, { embeddings }, target);
+  await sink.file("embeddings.npy", encodeNpy(values.embeddings ?? new Float32Array(0), [...embeddings.shape]));
+}
+
+/** [records, eigenvalues]. */
+function spectrumFile(history: readonly MetricsRecord[]): Uint8Array {
+  const length = history[0]?.spectrum.length ?? 0;
+  const values = new Float32Array(history.length * length);
+  history.forEach(({ spectrum }, index) => {
+    values.set(spectrum, index * length);
+  });
+  return encodeNpy(values, [history.length, length]);
+}
+
+function describe(plan: Plan, { spec, step }: NetworkStep, config: NetworkConfig): string {
+  const counts = dispatchCounts(plan);
+  const { flops, peakBytes } = planTotals(plan, ["update"]);
+  const size = `${parameterCount(spec.parameters).toLocaleString("en")} parameters, ${(flops / 1e6).toPrecision(3)} MFLOP a step`;
+  return [
+    `network: ${size}; ${step.spectrumLength} eigenvalues of ${spectrumWords(config)}`,
+    `plan: ${counts.withRecord} dispatches per step with spectrum, ${counts.withoutRecord} without; ${(peakBytes / 2 ** 20).toFixed(1)} MiB`,
+  ].join("\n");
+}
