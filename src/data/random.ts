@@ -29,6 +29,8 @@ export const RandomStream = {
   augmentation: 9,
   /** What augmentation draws for the probe pairs; likewise. */
   probe: 10,
+  /** Further pairs of views of the same images, beyond the first: pair i takes stream 32 + i, up to 63. */
+  furtherViews: 32,
   /** Initial parameters of networks: parameter i draws from stream 2¹⁶ + i. */
   parameters: 0x1_0000,
   /** Initial parameters of target networks that start by themselves: 2¹⁷ + i. */
