@@ -44,6 +44,13 @@ const CONV_TEST = ["test/kernels/conv.test.ts"];
 /** @type {Mutant[]} */
 const MUTANTS = [
   {
+    name: "connections: inner products of the inputs transposed",
+    file: "shaders/dual/connection_gram.wgsl",
+    from: "let i = (index / order) % params.samples;",
+    to: "let i = (index / order) / params.outputs;",
+    tests: ["test/kernels/connectionGram.test.ts"],
+  },
+  {
     name: "jacobi: sign of a rotation flipped",
     file: JACOBI,
     from: "let pp1 = pp - si * (qp + ti * pp);",

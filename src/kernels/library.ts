@@ -15,6 +15,7 @@ import conv2dWeightGradWorkgroupShader from "../../shaders/conv/conv2d_weight_gr
 import conv2dWorkgroupShader from "../../shaders/conv/conv2d_workgroup.wgsl";
 import gatherCropShader from "../../shaders/data/gather_crop.wgsl";
 import gatherRowsShader from "../../shaders/data/gather_rows.wgsl";
+import connectionGramShader from "../../shaders/dual/connection_gram.wgsl";
 import copyRangeShader from "../../shaders/elementwise/copy_range.wgsl";
 import elementwiseBinaryShader from "../../shaders/elementwise/elementwise_binary.wgsl";
 import elementwiseUnaryShader from "../../shaders/elementwise/elementwise_unary.wgsl";
@@ -312,6 +313,9 @@ export const distanceContrastGrad = defineKernel(distanceContrastGradShader, ({ 
   foldGrid(ceilDiv(rows * columns, WG)),
 );
 export const multiplyAdd = defineKernel(multiplyAddShader, ({ groups }) => [groups, 1, 1]);
+export const connectionGram = defineKernel(connectionGramShader, ({ outputs, samples }, { WG }) =>
+  foldGrid(ceilDiv((outputs * samples) ** 2, 4 * WG)),
+);
 
 export const library: Readonly<Record<string, Kernel>> = {
   elementwiseBinary,
@@ -400,4 +404,5 @@ export const library: Readonly<Record<string, Kernel>> = {
   vicregColumns,
   vicregPull,
   multiplyAdd,
+  connectionGram,
 };
