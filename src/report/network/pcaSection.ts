@@ -42,8 +42,8 @@ interface Moment {
 function moments(records: readonly MetricsRecord[], staircase: Staircase | undefined): Moment[] {
   const [first, last] = [records[0], records.at(-1)];
   if (!first || !last) return [];
-  const times = (staircase?.stairs ?? []).flatMap(({ time }) => (time === null ? [] : [time]));
-  const [one, two, three] = times;
+  // Times count from 1.
+  const [one, two, three] = (staircase?.stairs ?? []).flatMap(({ time }) => (time === null ? [] : [time - 1]));
   const named = (what: string, record: MetricsRecord): Moment => ({ record, title: `${what}: step ${record.step}` });
   const between =
     one === undefined || two === undefined || three === undefined
