@@ -14,7 +14,9 @@ async function execute(changes: Partial<BenchTask>) {
   return await executeBench(task, { engine: engine(), signal, progress() {}, calls, peers: [] });
 }
 
-it("a document has the ceiling of its run, rows measured against it, and the targets of its suites", async () => {
+it("a document has the ceiling of its run, rows measured against it, and the targets of its suites", {
+  timeout: 120_000,
+}, async () => {
   const document = await execute({ only: "NN 128×128×128" });
   expect(document).toMatchObject({ adapter: engine().adapter, versions: { x: "1" } });
   const { gflops, gbps, usPerDispatch } = document.ceiling;

@@ -12,13 +12,15 @@ async function bench(...parameters: readonly string[]): Promise<BenchDocument> {
   return JSON.parse(ran.stdout) as BenchDocument;
 }
 
-it("convolutions by three engines are all verified", async () => {
+const HOUR = { timeout: 3_600_000 };
+
+it("convolutions by three engines are all verified", HOUR, async () => {
   const { rows } = await bench("conv", "--peers");
   expect(rows).toHaveLength(3 * 33);
   expect(rows.filter(({ verified }) => !verified)).toEqual([]);
 });
 
-it("the golden step by three engines has the golden losses; ours one submit and no object", async () => {
+it("the golden step by three engines has the golden losses; ours one submit and no object", HOUR, async () => {
   const { rows, targets } = await bench("step", "--peers");
   expect(rows.map(({ engine, verified }) => [engine, verified])).toEqual(
     ["eigenstep", "eigenstep", "jax-js webgpu", "TensorFlow.js webgpu"].map((engine) => [engine, true]),
@@ -28,7 +30,7 @@ it("the golden step by three engines has the golden losses; ours one submit and 
   expect(structural.filter(({ met }) => !met)).toEqual([]);
 });
 
-it("a thousand steps create no object, grow no memory and keep their speed", async () => {
+it("a thousand steps create no object, grow no memory and keep their speed", HOUR, async () => {
   const { rows, targets } = await bench("step", "--only", "soak", "--soak", "1000");
   expect(rows).toMatchObject([{ name: "soak", verified: true, runs: 999, objectsCreated: 0, writeBuffers: 0 }]);
   expect(targets.filter(({ name }) => name.startsWith("soak")).map(({ met }) => met)).toEqual([true, true, true]);
