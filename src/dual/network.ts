@@ -75,8 +75,13 @@ export function dualNetwork(scope: ParameterScope, x: Tensor, options: DualNetwo
       input = activation ?? value;
     });
   });
-  const embeddings = normalized ? l2Normalize(input, { epsilon: NORM_EPSILON }) : input;
-  return { layers, outputs: input, embeddings, isNormalized: normalized };
+  const pass = { layers, outputs: input, embeddings: input, isNormalized: false };
+  return normalized ? withUnitOutputs(pass) : pass;
+}
+
+/** The same pass with embeddings f_L/‖f_L‖. */
+export function withUnitOutputs(pass: DualPass): DualPass {
+  return { ...pass, embeddings: l2Normalize(pass.outputs, { epsilon: NORM_EPSILON }), isNormalized: true };
 }
 
 function standardizedColumns(x: Tensor): { readonly values: Tensor; readonly inverseStd: Tensor } {
