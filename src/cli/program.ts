@@ -47,6 +47,8 @@ interface SolveFlags extends CommonOptions {
 
 interface BenchFlags extends CommonOptions {
   readonly peers?: true;
+  readonly only?: string;
+  readonly soak?: number;
   readonly out?: string;
 }
 
@@ -198,6 +200,8 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
   verb("bench", "verify the kernels of a suite against float64, then time them")
     .addArgument(new Argument("[suite]", "what to measure (default: everything)").choices(SUITE_NAMES))
     .option("--peers", "beside the alternatives, in the same browser page (their npm packages must be installed)")
+    .option("--only <text>", "only rows whose names contain the text")
+    .option("--soak <steps>", "in the suite step: so many steps, for speed, memory and objects", wholeNumber(1))
     .option("--out <file>", "also write the JSON document there")
     .addOption(runtime().default("chrome"))
     .action(async (suite: SuiteName | undefined, flags: BenchFlags) => {

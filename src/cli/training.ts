@@ -117,7 +117,10 @@ export function announceStop(
       ? new EngineError({
           code: "RUN-DIVERGED",
           message: `The loss became NaN or infinite at step ${step}${where ? ` (first in ${where})` : ""}; what was recorded is kept in ${document.out}`,
-          fix: `Lower the learning rate, for example with --set optimizer.learningRate=${config.optimizer.learningRate / 4}.`,
+          fix:
+            "optimizer" in config
+              ? `Lower the learning rate, for example with --set optimizer.learningRate=${config.optimizer.learningRate / 4}.`
+              : "Start from smaller weights or data.",
         })
       : interrupted(`The run was stopped at step ${step}; everything recorded is kept in ${document.out}`, goOn);
   context.stderr.write(errorText(error));
