@@ -29,6 +29,8 @@ export const RandomStream = {
   augmentation: 9,
   /** What augmentation draws for the probe pairs; likewise. */
   probe: 10,
+  /** Splits and batches of classifiers on features. */
+  evaluation: 11,
   /** Further pairs of views of the same images, beyond the first: pair i takes stream 32 + i, up to 63. */
   furtherViews: 32,
   /** Which samples a contrastive loss compares. */
@@ -37,6 +39,8 @@ export const RandomStream = {
   parameters: 0x1_0000,
   /** Initial parameters of target networks that start by themselves: 2¹⁷ + i. */
   target: 0x2_0000,
+  /** Initial parameters of classifiers on features: 3·2¹⁶ + i. */
+  classifier: 0x3_0000,
 } as const;
 export type RandomStream = (typeof RandomStream)[keyof typeof RandomStream];
 

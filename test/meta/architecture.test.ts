@@ -28,7 +28,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   theory: ["errors"],
   data: ["errors"],
   kernelMethods: ["linalg", "autodiff", "theory"],
-  experiments: ["train", "dual", "spectrum", "kernelMethods", "theory", "data"],
+  // Features of images and classifiers on them; knows networks and images, no run.
+  evaluation: ["train", "data"],
+  experiments: ["train", "dual", "spectrum", "kernelMethods", "theory", "data", "evaluation"],
   // Run folders read back and drawn; no GPU. Node and packages as in the command, whose part it is.
   report: ["experiments"],
   cli: ["report"],
