@@ -44,6 +44,13 @@ const CONV_TEST = ["test/kernels/conv.test.ts"];
 /** @type {Mutant[]} */
 const MUTANTS = [
   {
+    name: "connections: inner products of the inputs transposed",
+    file: "shaders/dual/connection_gram.wgsl",
+    from: "let i = (index / order) % params.samples;",
+    to: "let i = (index / order) / params.outputs;",
+    tests: ["test/kernels/connectionGram.test.ts"],
+  },
+  {
     name: "jacobi: sign of a rotation flipped",
     file: JACOBI,
     from: "let pp1 = pp - si * (qp + ti * pp);",
@@ -1253,6 +1260,20 @@ const MUTANTS = [
     from: "sqrt(sums.x) / sqrt(sums.y)",
     to: "sums.x / sums.y",
     tests: EIGH_STAGES_TEST,
+  },
+  {
+    name: "multiply_add: three steps counted as four",
+    file: "shaders/bench/multiply_add.wgsl",
+    from: "step < 4u",
+    to: "step < 3u",
+    tests: ["test/kernels/multiplyAdd.test.ts"],
+  },
+  {
+    name: "multiply_add: all chains start alike",
+    file: "shaders/bench/multiply_add.wgsl",
+    from: "f32(id.x + c)",
+    to: "f32(id.x)",
+    tests: ["test/kernels/multiplyAdd.test.ts"],
   },
   {
     name: "eigh_residual_end: a partial sum missed",

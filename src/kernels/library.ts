@@ -5,6 +5,7 @@ import augmentImageShader from "../../shaders/augment/augment_image.wgsl";
 import epochIndicesShader from "../../shaders/augment/epoch_indices.wgsl";
 import gaussianBlurShader from "../../shaders/augment/gaussian_blur.wgsl";
 import packPixelsShader from "../../shaders/augment/pack_pixels.wgsl";
+import multiplyAddShader from "../../shaders/bench/multiply_add.wgsl";
 import conv2dDataGradRegisterShader from "../../shaders/conv/conv2d_data_grad_register.wgsl";
 import conv2dDataGradWorkgroupShader from "../../shaders/conv/conv2d_data_grad_workgroup.wgsl";
 import conv2dRegisterShader from "../../shaders/conv/conv2d_register.wgsl";
@@ -14,6 +15,7 @@ import conv2dWeightGradWorkgroupShader from "../../shaders/conv/conv2d_weight_gr
 import conv2dWorkgroupShader from "../../shaders/conv/conv2d_workgroup.wgsl";
 import gatherCropShader from "../../shaders/data/gather_crop.wgsl";
 import gatherRowsShader from "../../shaders/data/gather_rows.wgsl";
+import connectionGramShader from "../../shaders/dual/connection_gram.wgsl";
 import copyRangeShader from "../../shaders/elementwise/copy_range.wgsl";
 import elementwiseBinaryShader from "../../shaders/elementwise/elementwise_binary.wgsl";
 import elementwiseUnaryShader from "../../shaders/elementwise/elementwise_unary.wgsl";
@@ -310,6 +312,10 @@ export const distanceContrast = defineKernel(distanceContrastShader, ({ rows }, 
 export const distanceContrastGrad = defineKernel(distanceContrastGradShader, ({ rows, columns }, { WG }) =>
   foldGrid(ceilDiv(rows * columns, WG)),
 );
+export const multiplyAdd = defineKernel(multiplyAddShader, ({ groups }) => [groups, 1, 1]);
+export const connectionGram = defineKernel(connectionGramShader, ({ outputs, samples }, { WG }) =>
+  foldGrid(ceilDiv((outputs * samples) ** 2, 4 * WG)),
+);
 
 export const library: Readonly<Record<string, Kernel>> = {
   elementwiseBinary,
@@ -397,4 +403,6 @@ export const library: Readonly<Record<string, Kernel>> = {
   barlowColumns,
   vicregColumns,
   vicregPull,
+  multiplyAdd,
+  connectionGram,
 };
