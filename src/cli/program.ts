@@ -161,19 +161,6 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
   onExperiment(planVerb, "<preset>").action(async (preset: string, flags: ExperimentOptions) => {
     done(await plan({ ...flags, ...common(flags), preset, set: flags.set ?? [] }, context));
   });
-  verb("staircases", "train three losses on small nets and draw their staircases side by side")
-    .addArgument(new Argument("[size]", "which presets").choices(STAIRCASE_SIZES).default("tiny"))
-    .option("--data <dir>", "folder with the data set's files")
-    .option("--out <dir>", "folder of the runs (default: runs/staircases-SIZE)")
-    .option("--seeds <n>", "seeds 0 to n - 1 (default: 1)", wholeNumber(1))
-    .option("--set <path=value>", "change a value of every run's configuration (repeatable)", collect)
-    .addOption(runtime().default("chrome"))
-    .option("--quiet", "print nothing but the table and errors")
-    .addHelpText("after", STAIRCASES_HELP)
-    .action(async (size: StaircaseSize, flags: StaircasesFlags) => {
-      const given = { size, seeds: flags.seeds ?? 1, set: flags.set ?? [], quiet: flags.quiet ?? false };
-      done(await staircases({ ...flags, ...common(flags), ...given }, context));
-    });
   verb("eval", "linear probe and nearest neighbours of a run's encoder, beside the untrained one and the pixels")
     .argument("<run>", "folder of a network run")
     .option("--data <dir>", "folder with the data set's labelled files (MNIST comes with eigenstep)")
@@ -196,6 +183,19 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
     .option("--seed <n>", "seed of all random numbers", wholeNumber(0))
     .action(async (preset: string, flags: ViewsFlags) => {
       done(await views({ ...flags, ...common(flags), preset, set: flags.set ?? [] }, context));
+    });
+  verb("staircases", "train three losses on small nets and draw their staircases side by side")
+    .addArgument(new Argument("[size]", "which presets").choices(STAIRCASE_SIZES).default("tiny"))
+    .option("--data <dir>", "folder with the data set's files")
+    .option("--out <dir>", "folder of the runs (default: runs/staircases-SIZE)")
+    .option("--seeds <n>", "seeds 0 to n - 1 (default: 1)", wholeNumber(1))
+    .option("--set <path=value>", "change a value of every run's configuration (repeatable)", collect)
+    .addOption(runtime().default("chrome"))
+    .option("--quiet", "print nothing but the table and errors")
+    .addHelpText("after", STAIRCASES_HELP)
+    .action(async (size: StaircaseSize, flags: StaircasesFlags) => {
+      const given = { size, seeds: flags.seeds ?? 1, set: flags.set ?? [], quiet: flags.quiet ?? false };
+      done(await staircases({ ...flags, ...common(flags), ...given }, context));
     });
   const scale = (flag: string, of: string) =>
     new Option(flag, `scaling of ${of} that is shown first and in SVG files`).choices(["log", "linear"]);
