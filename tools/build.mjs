@@ -26,6 +26,12 @@ const STAMP = "build.json";
 const ENTRIES = {
   index: "src/index.ts",
   linalg: "src/linalg/index.ts",
+  nn: "src/nn/index.ts",
+  ssl: "src/ssl/index.ts",
+  optim: "src/optim/index.ts",
+  augment: "src/augment/index.ts",
+  train: "src/train/index.ts",
+  spectrum: "src/spectrum/index.ts",
   kernels: "src/kernels/index.ts",
   theory: "src/theory/index.ts",
   data: "src/data/index.ts",

@@ -1,7 +1,7 @@
 /**
  * A static graph of tensors: built by plain functions, then differentiated, planned and replayed. Holds shapes only; no GPU object.
  */
-import { EngineError } from "../errors.ts";
+import { EngineError, isEngineError } from "../errors.ts";
 import { type DType, elementCount, type OpDefinition, shapeText, type TensorSpec } from "../ops/opDefinition.ts";
 
 /** Where a tensor without producer lives: a persistent buffer of the plan, by name. */
@@ -100,6 +100,25 @@ function requireExtents(where: string, shape: readonly number[]): void {
   });
 }
 
+/** What `infer` returns; a shape error inside scopes also names the layer and those that its operands come from. */
+function inferred<T>(node: Node, infer: () => T): T {
+  try {
+    return infer();
+  } catch (error) {
+    if (!isEngineError(error) || error.code !== "GRAPH-SHAPE" || !node.label.includes("/")) throw error;
+    const origins = node.inputs.map((input) => `${(input.view?.base ?? input).node?.label ?? input.name}`);
+    const { code, message, fix, detail } = error;
+    throw new EngineError({
+      code,
+      message: `${message}; in ${node.label}, of ${origins.join(" and ")}`,
+      fix,
+      where: node.label,
+      ...(detail ? { detail } : {}),
+      cause: error,
+    });
+  }
+}
+
 export class Graph {
   readonly nodes: Node[] = [];
   readonly leaves: Tensor[] = [];
@@ -161,7 +180,7 @@ export class Graph {
       outputs,
       label: [...this.#scopes, name].join("/"),
     };
-    op.infer(inputs, attributes).forEach((spec, output) => {
+    inferred(node, () => op.infer(inputs, attributes)).forEach((spec, output) => {
       requireExtents(node.label, spec.shape);
       outputs.push(
         new Tensor(this, this.#tensors++, spec, output === 0 ? name : `${name}.${output}`, { node, output }),

@@ -8,6 +8,7 @@ import { asMatrices, operand } from "../ops/opDefinition.ts";
 import type { ReduceRowsAttributes } from "../ops/reduce.ts";
 import { type StandardizeAttributes, standardizeGradOp } from "../ops/standardize.ts";
 import { geluVjp } from "./activations.ts";
+import { softmaxCrossEntropyVjp } from "./classification.ts";
 import { conv2dDataGradVjp, conv2dVjp, conv2dWeightGradVjp } from "./convVjp.ts";
 import {
   add,
@@ -71,6 +72,7 @@ const RULES: Readonly<Record<string, VjpRule>> = {
   eigh: eighVjp,
   svd: svdVjp,
   symmetricPower: symmetricPowerVjp,
+  softmaxCrossEntropy: softmaxCrossEntropyVjp,
   l2Normalize: l2NormalizeVjp,
   cosine: cosineVjp,
   similarity: similarityVjp,

@@ -5,6 +5,7 @@ import augmentImageShader from "../../shaders/augment/augment_image.wgsl";
 import epochIndicesShader from "../../shaders/augment/epoch_indices.wgsl";
 import gaussianBlurShader from "../../shaders/augment/gaussian_blur.wgsl";
 import packPixelsShader from "../../shaders/augment/pack_pixels.wgsl";
+import multiplyAddShader from "../../shaders/bench/multiply_add.wgsl";
 import conv2dDataGradRegisterShader from "../../shaders/conv/conv2d_data_grad_register.wgsl";
 import conv2dDataGradWorkgroupShader from "../../shaders/conv/conv2d_data_grad_workgroup.wgsl";
 import conv2dRegisterShader from "../../shaders/conv/conv2d_register.wgsl";
@@ -13,6 +14,8 @@ import conv2dWeightGradRegisterShader from "../../shaders/conv/conv2d_weight_gra
 import conv2dWeightGradWorkgroupShader from "../../shaders/conv/conv2d_weight_grad_workgroup.wgsl";
 import conv2dWorkgroupShader from "../../shaders/conv/conv2d_workgroup.wgsl";
 import gatherCropShader from "../../shaders/data/gather_crop.wgsl";
+import gatherRowsShader from "../../shaders/data/gather_rows.wgsl";
+import connectionGramShader from "../../shaders/dual/connection_gram.wgsl";
 import copyRangeShader from "../../shaders/elementwise/copy_range.wgsl";
 import elementwiseBinaryShader from "../../shaders/elementwise/elementwise_binary.wgsl";
 import elementwiseUnaryShader from "../../shaders/elementwise/elementwise_unary.wgsl";
@@ -44,6 +47,7 @@ import svdValuesShader from "../../shaders/linalg/svd_values.wgsl";
 import svdVectorsShader from "../../shaders/linalg/svd_vectors.wgsl";
 import symmetricPowerShader from "../../shaders/linalg/symmetric_power.wgsl";
 import symmetricPowerGradShader from "../../shaders/linalg/symmetric_power_grad.wgsl";
+import softmaxCrossEntropyShader from "../../shaders/loss/softmax_cross_entropy.wgsl";
 import matmulRegisterShader from "../../shaders/matmul/matmul_register.wgsl";
 import matmulWorkgroupShader from "../../shaders/matmul/matmul_workgroup.wgsl";
 import batchNormApplyShader from "../../shaders/norm/batch_norm_apply.wgsl";
@@ -124,6 +128,9 @@ export const gatherCrop = defineKernel(
   gatherCropShader,
   ({ views, images, channels, crop_height, crop_width }, { WG }) =>
     foldGrid(ceilDiv(views * images * channels * crop_height * crop_width, WG)),
+);
+export const gatherRows = defineKernel(gatherRowsShader, ({ rows, columns }, { WG }) =>
+  foldGrid(ceilDiv(rows * columns, 4 * WG)),
 );
 export const stepAdvance = defineKernel(stepAdvanceShader, () => [1, 1, 1]);
 export const metricsRecord = defineKernel(metricsRecordShader, () => [1, 1, 1]);
@@ -279,6 +286,7 @@ export const movingAverage = defineKernel(movingAverageShader, ({ count }, { WG 
 
 const rowLanesGrid = ({ rows }: { rows: number }, { WG, LANES }: { WG: number; LANES: number }) =>
   foldGrid(ceilDiv(rows * LANES, WG));
+export const softmaxCrossEntropy = defineKernel(softmaxCrossEntropyShader, rowLanesGrid);
 export const l2Normalize = defineKernel(l2NormalizeShader, rowLanesGrid);
 export const l2NormalizeGrad = defineKernel(l2NormalizeGradShader, rowLanesGrid);
 export const cosineRows = defineKernel(cosineRowsShader, rowLanesGrid);
@@ -307,6 +315,10 @@ export const distanceContrast = defineKernel(distanceContrastShader, ({ rows }, 
 export const distanceContrastGrad = defineKernel(distanceContrastGradShader, ({ rows, columns }, { WG }) =>
   foldGrid(ceilDiv(rows * columns, WG)),
 );
+export const multiplyAdd = defineKernel(multiplyAddShader, ({ groups }) => [groups, 1, 1]);
+export const connectionGram = defineKernel(connectionGramShader, ({ outputs, samples }, { WG }) =>
+  foldGrid(ceilDiv((outputs * samples) ** 2, 4 * WG)),
+);
 
 export const library: Readonly<Record<string, Kernel>> = {
   elementwiseBinary,
@@ -323,6 +335,7 @@ export const library: Readonly<Record<string, Kernel>> = {
   sgd,
   randomFill,
   gatherCrop,
+  gatherRows,
   stepAdvance,
   metricsRecord,
   jacobiEigh,
@@ -380,6 +393,7 @@ export const library: Readonly<Record<string, Kernel>> = {
   averagePoolGrad,
   gelu,
   movingAverage,
+  softmaxCrossEntropy,
   cosineRows,
   cosineRowsGrad,
   distanceContrast,
@@ -392,5 +406,7 @@ export const library: Readonly<Record<string, Kernel>> = {
   barlowColumns,
   vicregColumns,
   vicregPull,
+  multiplyAdd,
+  connectionGram,
   ...hltmKernels,
 };

@@ -3,6 +3,7 @@
 import { relu, reshape } from "../autodiff/functions.ts";
 import type { Tensor } from "../autodiff/graph.ts";
 import { globalAveragePool } from "../autodiff/pool.ts";
+import { EngineError } from "../errors.ts";
 import { constantInit, heNormal, uniformFanIn } from "./init.ts";
 import { batchNormLayer, conv, linear, type PixelPadding } from "./layers.ts";
 import { basicBlock } from "./resnet.ts";
@@ -40,6 +41,17 @@ export function linearHead(options: PixelOptions & { readonly d: number }): Mode
   return (scope, x) => (x.shape.length === 4 ? linearEncoder(options)(scope, x) : head(scope, x, options));
 }
 
+/** @throws EngineError CONFIG-MODEL unless channels come in fours */
+function requireWidth(width: number): void {
+  if (Number.isInteger(width) && width >= 4 && width % 4 === 0) return;
+  throw new EngineError({
+    code: "CONFIG-MODEL",
+    message: `The encoder's width is ${width}; channels come in fours`,
+    fix: `Choose a multiple of 4, such as ${Math.max(4, 4 * Math.round(width / 4))}.`,
+    where: "model.encoder.width",
+  });
+}
+
 export interface SmallResNetOptions extends HeadOptions {
   /** Channels of the stem and first block, a multiple of 4; the blocks have width, 2·width and 4·width. */
   readonly width: number;
@@ -53,6 +65,7 @@ export interface SmallResNetOptions extends HeadOptions {
  */
 export function smallResNet(options: SmallResNetOptions): Model {
   const { width, imageChannels = 3 } = options;
+  requireWidth(width);
   return (scope, x) => {
     let y = conv(scope, "conv1", x, { out: width, kernel: 3, stride: 2, inChannels: imageChannels, init: heNormal });
     y = batchNormLayer(scope, "bn1", width)(y, { relu: true });
@@ -80,6 +93,7 @@ export interface SmallConvNetOptions extends HeadOptions {
  */
 export function smallConvNet(options: SmallConvNetOptions): Model {
   const { width = 8, batchNorm = false, pooling = "average", imageChannels = 3 } = options;
+  requireWidth(width);
   return (scope, x) => {
     let y = x;
     [1, 2, 4].forEach((factor, index) => {

@@ -29,6 +29,11 @@ export interface ReplayOptions {
   readonly start?: { readonly step: number; readonly records: number };
   /** False: no record of the state after the last update. */
   readonly recordLast?: boolean;
+  /**
+   * A program of the step that runs before every so many updates, at records only, in a submit of its own: it may be long beside an update.
+   * The final state has it, too, where the number of steps is a multiple.
+   */
+  readonly occasional?: { readonly program: string; readonly every: number };
   /** Hands over the state about every so many milliseconds, and at the end unless the loss is no longer finite. */
   readonly checkpoint?: {
     readonly everyMs: number;
@@ -69,6 +74,8 @@ interface Submit {
   readonly submittedAt: number;
   /** It also copied the state for a checkpoint. */
   readonly hasState: boolean;
+  /** It ran the occasional program, so that its time says nothing about steps. */
+  readonly isLong: boolean;
 }
 
 /**
@@ -110,7 +117,14 @@ class Replay {
   readonly #readback: MetricsReadback;
   readonly #state: StateReadback | undefined;
   readonly #onRecords: (records: readonly StepRecord[]) => void | Promise<void>;
-  readonly #programs: { readonly plain: CommandList; readonly recorded: CommandList; readonly last: CommandList };
+  readonly #programs: {
+    readonly plain: CommandList;
+    readonly recorded: CommandList;
+    readonly last: CommandList;
+    /** With the occasional program. */
+    readonly measured: CommandList;
+    readonly measuredLast: CommandList;
+  };
   readonly #inFlight: Submit[] = [];
   #perSubmit: number;
   #submits = 0;
@@ -138,10 +152,13 @@ class Replay {
     this.#readback = readback;
     this.#state = state;
     this.#onRecords = onRecords;
+    const occasional = options.occasional ? [options.occasional.program] : [];
     this.#programs = {
       plain: compiled.program("update"),
       recorded: compiled.program("update", "record"),
       last: compiled.program("record"),
+      measured: compiled.program(...occasional, "update", "record"),
+      measuredLast: compiled.program(...occasional, "record"),
     };
     this.#perSubmit = options.stepsPerSubmit ?? 1;
     this.#encoded = options.start?.step ?? 0;
@@ -176,10 +193,13 @@ class Replay {
     const recorded = new Set(recordedSteps);
     const encoder = this.#engine.device.createCommandEncoder({ label: "training" });
     const pass = encoder.beginComputePass({ label: "training" });
+    const { plain, recorded: recording, last, measured, measuredLast } = this.#programs;
+    const isMeasured = (step: number): boolean => recorded.has(step) && isOccasion(step, this.#options);
     for (let step = this.#encoded; step < this.#encoded + updates; step++) {
-      this.#compiled.encode(pass, recorded.has(step) ? this.#programs.recorded : this.#programs.plain);
+      this.#compiled.encode(pass, isMeasured(step) ? measured : recorded.has(step) ? recording : plain);
     }
-    if (recorded.has(this.#options.steps)) this.#compiled.encode(pass, this.#programs.last);
+    const { steps } = this.#options;
+    if (recorded.has(steps)) this.#compiled.encode(pass, isMeasured(steps) ? measuredLast : last);
     pass.end();
     const slot = this.#readback.encode(encoder, this.#encodedRecords, recordedSteps);
     this.#encoded += updates;
@@ -187,7 +207,8 @@ class Replay {
     const hasState = this.#encodeDueState(encoder, isLast);
     this.#engine.submit(encoder.finish());
     this.#submits++;
-    this.#inFlight.push({ slot, steps: updates, submittedAt: performance.now(), hasState });
+    const isLong = recordedSteps.some(isMeasured);
+    this.#inFlight.push({ slot, steps: updates, submittedAt: performance.now(), hasState, isLong });
     return isLast;
   }
 
@@ -219,10 +240,11 @@ class Replay {
   }
 
   /** Steers the steps per submit towards the target time. */
-  #adapt({ steps, submittedAt }: Submit): void {
+  #adapt({ steps, submittedAt, isLong }: Submit): void {
     const now = performance.now();
     const elapsed = now - Math.max(this.#previousCompletion, submittedAt);
     this.#previousCompletion = now;
+    if (isLong) return;
     this.#stepMs = elapsed / Math.max(1, steps);
     if (this.#options.stepsPerSubmit !== undefined || steps === 0) return;
     const wanted = (steps * TARGET_SUBMIT_MS) / Math.max(elapsed, 0.1);
@@ -245,20 +267,33 @@ function nextBatch(first: number, wanted: number, options: ReplayOptions) {
   const { steps, recordEvery, recordAt, ringCapacity, recordLast } = options;
   const recordedSteps: number[] = [];
   let step = first;
-  for (; step < Math.min(steps, first + wanted); step++) {
-    if (step % recordEvery !== 0 && !recordAt?.has(step)) continue;
+  const isRecorded = (at: number): boolean => at % recordEvery === 0 || (recordAt?.has(at) ?? false);
+  const isMeasured = (at: number): boolean => isOccasion(at, options) && (at === steps || isRecorded(at));
+  const end = Math.min(steps, isMeasured(first) ? first + 1 : first + wanted);
+  for (; step < end; step++) {
+    if (step > first && isMeasured(step)) break;
+    if (!isRecorded(step)) continue;
     if (recordedSteps.length === ringCapacity) break;
     recordedSteps.push(step);
   }
-  const isLast = step === steps && (recordLast === false || recordedSteps.length < ringCapacity);
+  // The final record comes alone where it has the occasional program.
+  const isRoom = recordedSteps.length < ringCapacity && !(step > first && isMeasured(steps));
+  const isLast = step === steps && (recordLast === false || isRoom);
   if (isLast && recordLast !== false) recordedSteps.push(steps);
   return { updates: step - first, recordedSteps, isLast };
 }
 
+/** True at updates before which the occasional program is due. */
+function isOccasion(step: number, { occasional }: ReplayOptions): boolean {
+  return occasional !== undefined && step % occasional.every === 0;
+}
+
 /** @throws EngineError RUN-OPTIONS for counts with which a run would never end or never record */
-function requireWhole({ steps, recordEvery, ringCapacity, stepsPerSubmit = 1, start }: ReplayOptions): void {
-  const least = { steps: start?.step ?? 0, recordEvery: 1, ringCapacity: 1, stepsPerSubmit: 1 };
-  for (const [name, value] of Object.entries({ steps, recordEvery, ringCapacity, stepsPerSubmit })) {
+function requireWhole(options: ReplayOptions): void {
+  const { steps, recordEvery, ringCapacity, stepsPerSubmit = 1, start } = options;
+  const every = options.occasional?.every ?? 1;
+  const least = { steps: start?.step ?? 0, recordEvery: 1, ringCapacity: 1, stepsPerSubmit: 1, every: 1 };
+  for (const [name, value] of Object.entries({ steps, recordEvery, ringCapacity, stepsPerSubmit, every })) {
     const minimum = least[name as keyof typeof least];
     if (Number.isInteger(value) && value >= minimum) continue;
     throw new EngineError({

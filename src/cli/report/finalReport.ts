@@ -1,8 +1,10 @@
 /** What a person sees when a run has ended: the staircase, predicted against measured step times, and where the files are. */
 import type { RunResult } from "../../experiments/contract.ts";
 import { formatDuration, formatNumber } from "../../report/format.ts";
+import { staircaseOf } from "../../report/staircase.ts";
 import { stepTimesOf } from "../../report/stepTimes.ts";
 import { staircasePlot } from "./staircasePlot.ts";
+import { stairTable } from "./stairTable.ts";
 import { stepTable } from "./stepTable.ts";
 
 export interface Curve {
@@ -13,10 +15,12 @@ export interface Curve {
 /** The whole text, at most 80 columns wide, with a final line break. */
 export function finalReport(result: RunResult, curve: Curve, out: string): string {
   const steps = stepTimesOf(result.theory, result.measured);
+  const staircase = staircaseOf(result.measured);
   const plot = staircasePlot({ ...curve, ...(steps ? { predicted: steps.discrete } : {}) });
   const sections: string[][] = [];
   if (plot.length > 0) sections.push(["loss against t (logarithmic)", ...plot]);
   if (steps) sections.push(["step times, predicted and measured", ...stepTable(steps)]);
+  if (staircase) sections.push([`eigenvalues of ${staircase.spectrumOf}`, ...stairTable(staircase)]);
   const ended = result.stopped ? `${result.stopped.reason} at step ${result.stopped.step}` : `${result.steps} steps`;
   sections.push([
     `${result.preset}: ${ended} in ${formatDuration(result.wallMs / 1000)}; loss ${formatNumber(result.loss.first)} → ${formatNumber(result.loss.last)}`,

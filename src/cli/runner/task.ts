@@ -4,7 +4,9 @@ import type { DataFolder } from "../../data/byteSource.ts";
 import { type AdapterDescription, adapterLine } from "../../device/adapter.ts";
 import type { Engine } from "../../device/engine.ts";
 import type { ResumeState, RunConfig, RunRequest, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
-import type { BenchDocument, BenchTask, OpenPeers } from "../bench/contract.ts";
+import type { BenchDocument, BenchTask } from "../bench/contract.ts";
+import type { GpuCalls } from "../bench/gpuCalls.ts";
+import type { OpenPeers } from "../bench/peerContract.ts";
 import { describePlan, type PlanDocument, runExperiment } from "../experiment.ts";
 import type { SelfCheck } from "../runtimes/runtime.ts";
 import { selfCheck } from "../selfCheck/selfCheck.ts";
@@ -45,6 +47,8 @@ export interface TaskSurroundings {
   readonly host: string;
   /** The alternatives that a benchmark compares with, as modules beside the page. */
   readonly openPeers?: OpenPeers | undefined;
+  /** For benchmarks: installed before the engine was started. */
+  readonly gpuCalls?: GpuCalls | undefined;
 }
 
 /**
@@ -69,10 +73,11 @@ async function execute(engine: Engine, task: Task, surroundings: TaskSurrounding
   if (task.kind === "bench") {
     // Loaded for benchmarks alone.
     const { executeBench } = await import("../bench/suites.ts");
-    const { signal, sink } = surroundings;
+    const { signal, sink, gpuCalls: calls } = surroundings;
+    if (!calls) throw new Error("unreachable: every runtime counts the calls of a benchmark");
     const progress = (text: string) => sink.phase(text);
     const peers = task.peers ? await surroundings.openPeers?.() : [];
-    return executeBench(task, { engine, signal, progress, peers: peers ?? [] });
+    return executeBench(task, { engine, signal, progress, calls, peers: peers ?? [] });
   }
   const request: RunRequest = {
     config: task.config,

@@ -4,6 +4,7 @@ import { planDocument } from "../describePlan.ts";
 import type { Experiment } from "../experiments.ts";
 import type { NetworkConfig } from "./config.ts";
 import { checkSizes, fileLayout, pixelSource } from "./data.ts";
+import { requireFit } from "./fit.ts";
 import { networkGraph } from "./graph.ts";
 import { runNetwork } from "./run.ts";
 
@@ -14,7 +15,9 @@ export const networkExperiment: Experiment<NetworkConfig> = {
     const { isSoftware, limits } = engine.adapter;
     const pixels = pixelSource(config, fileLayout(config.data.source), limits.maxStorageBufferBindingSize);
     const { step } = networkGraph(config, pixels);
-    return planDocument(planTrainingStep(step, targetOf(isSoftware, config.kernels.family)));
+    const plan = planTrainingStep(step, targetOf(isSoftware, config.kernels.family));
+    requireFit(engine, config, plan, pixels);
+    return planDocument(plan);
   },
   fileSource: ({ data }) => data.source,
 };

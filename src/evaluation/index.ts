@@ -1,0 +1,10 @@
+/** Evaluation of frozen features: linear probe, k nearest neighbours. Re-exports only. */
+export {
+  type Accuracy,
+  accuracyOf,
+  type FeatureSplits,
+  type LabelledFeatures,
+  standardized,
+} from "./features.ts";
+export { linearProbe, type ProbeOptions, type ProbeResult } from "./linearProbe.ts";
+export { type NeighborOptions, type NeighborResult, nearestNeighbors } from "./nearestNeighbors.ts";
