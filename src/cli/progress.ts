@@ -39,6 +39,10 @@ export function headerLines(header: RunHeader): string[] {
   return [...lines, ...header.description.split("\n").filter(Boolean)];
 }
 
+function lastStep({ config, steps }: RunHeader): number {
+  return steps ?? config.steps;
+}
+
 /** What both kinds of progress compute from the records. */
 class Pace {
   readonly #clock: () => number;
@@ -49,7 +53,7 @@ class Pace {
 
   constructor(header: RunHeader, clock: () => number) {
     this.#clock = clock;
-    this.#steps = header.config.steps;
+    this.#steps = lastStep(header);
     this.#firstStep = header.firstStep ?? 0;
     this.#learnedFrom = header.learnedFrom;
     this.#start = clock();
@@ -88,7 +92,7 @@ function plainProgress(output: Output, clock: () => number, everyMs: number): Pr
     begin(header) {
       for (const line of headerLines(header)) output.write(`${line}\n`);
       pace = new Pace(header, clock);
-      steps = header.config.steps;
+      steps = lastStep(header);
       lastMs = clock();
     },
     record(record) {
@@ -135,7 +139,7 @@ function barProgress(output: Output, clock: () => number): Progress {
         },
         Presets.shades_classic,
       );
-      bar.start(header.config.steps, 0, { rate: "-", left: "-", loss: "-", learned: "" });
+      bar.start(lastStep(header), 0, { rate: "-", left: "-", loss: "-", learned: "" });
     },
     record(record) {
       if (bar && pace) bar.update(record.step, pace.at(record));

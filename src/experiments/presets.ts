@@ -1,6 +1,7 @@
 /** Named configurations, plain JSON in presets/. A preset may extend another one and name only what differs. */
 import type { RunConfig } from "./contract.ts";
 import { extended } from "./extend.ts";
+import type { HltmConfig } from "./hltm/config.ts";
 import type { LinearConfig } from "./linear/config.ts";
 import type { NetworkConfig } from "./network/config.ts";
 import type { OperatorIdentityConfig } from "./operatorIdentity/config.ts";
@@ -14,6 +15,9 @@ import convVicreg from "./presets/conv-vicreg.json" with { type: "json" };
 import freshBarlow from "./presets/fresh-barlow.json" with { type: "json" };
 import freshSimclr from "./presets/fresh-simclr.json" with { type: "json" };
 import freshVicreg from "./presets/fresh-vicreg.json" with { type: "json" };
+import hltm from "./presets/hltm.json" with { type: "json" };
+import hltmTable from "./presets/hltm-table.json" with { type: "json" };
+import hltmWidth from "./presets/hltm-width.json" with { type: "json" };
 import linBarlow from "./presets/lin-barlow.json" with { type: "json" };
 import linSimclr from "./presets/lin-simclr.json" with { type: "json" };
 import linVicreg from "./presets/lin-vicreg.json" with { type: "json" };
@@ -105,9 +109,12 @@ export const operatorPresets = extended([operatorIdentity, operatorTraining]) as
   Record<string, OperatorIdentityConfig | OperatorTrainingConfig>
 >;
 
+export const hltmPresets = extended([hltm, hltmTable, hltmWidth]) as unknown as Readonly<Record<string, HltmConfig>>;
+
 /** By name; the keys are what `eigenstep train` takes. */
 export const presets: Readonly<Record<string, RunConfig>> = {
   ...linearPresets,
   ...networkPresets,
   ...operatorPresets,
+  ...hltmPresets,
 };

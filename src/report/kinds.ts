@@ -1,4 +1,5 @@
 /** How runs of each kind are shown. */
+import { hltmRun } from "./hltm/hltmRun.ts";
 import { linearRun } from "./linearRun.ts";
 import { networkRun } from "./network/networkRun.ts";
 import { otherRun } from "./otherRun.ts";
@@ -8,6 +9,7 @@ import type { ReportRun } from "./reportRun.ts";
 const KINDS: Readonly<Record<string, (stored: StoredRun, label: string) => ReportRun>> = {
   linear: linearRun,
   network: networkRun,
+  hltm: hltmRun,
 };
 
 export function reportRun(stored: StoredRun, label: string): ReportRun {

@@ -24,7 +24,8 @@ export interface PageContent {
 
 export function pageHtml(content: PageContent): string {
   const { runs, notes, version } = content;
-  const title = `${unique(runs, ({ stored }) => stored.config.preset).join(", ")}: learning one eigenvalue at a time`;
+  const title = `${unique(runs, ({ stored }) => stored.config.preset).join(", ")}: ${runs[0]?.headline ?? "learning one eigenvalue at a time"}`;
+  const hasPanels = hasPanelsOf(runs);
   const label = (run: ReportRun) => (runs.length > 1 ? run.label : undefined);
   return `<!doctype html>
 <html lang="en">
@@ -41,8 +42,7 @@ ${switches(content)}
 <h1>${escaped(title)}</h1>
 ${introduction(content)}
 ${notes.map((note) => `<p class="note">${escaped(note)}</p>`).join("\n")}
-${bar(content)}
-${figures(content)}
+${hasPanels ? `${bar(content)}\n${figures(content)}` : ""}
 ${runs.length > 1 ? comparison(runs) : ""}
 ${runs.map((run) => run.sections(label(run))).join("\n")}
 ${unique(runs, ({ definitions }) => definitions).join("\n")}
@@ -53,6 +53,11 @@ ${runs.map((run) => detailSection(run, runs.length > 1)).join("\n")}
 </body>
 </html>
 `;
+}
+
+/** False for runs that draw figures of their own kind. */
+export function hasPanelsOf(runs: readonly ReportRun[]): boolean {
+  return !runs.every(({ ownFigure }) => ownFigure !== undefined);
 }
 
 function unique(runs: readonly ReportRun[], pick: (run: ReportRun) => string | undefined): string[] {

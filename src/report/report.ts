@@ -5,7 +5,7 @@ import { columnsSvg, stackedSvg } from "./composition.ts";
 import { stopOf } from "./describeRun.ts";
 import { createFigure, panelsOf, type View } from "./figure.ts";
 import { reportRun } from "./kinds.ts";
-import { pageHtml } from "./page.ts";
+import { hasPanelsOf, pageHtml } from "./page.ts";
 import { panelSvg } from "./panel.ts";
 import type { StoredRun } from "./readRun.ts";
 import type { ReportRun } from "./reportRun.ts";
@@ -56,11 +56,20 @@ export function makeReport(stored: readonly StoredRun[], options: ReportOptions)
   const notes = runs.flatMap(notesOn);
   return {
     html: pageHtml({ runs, figure, columns, view, notes, version: options.version }),
-    svgs: columns
+    svgs: !hasPanelsOf(runs)
+      ? ownSvgs(runs)
+      : columns
       ? { figure: columnsSvg(columns, view, { theories: figure.theories.slice(0, 1) }) }
       : panelSvgs(figure, view),
     notes,
   };
+}
+
+/** `figure` of one run, `figure-1`, `figure-2` … of several. */
+function ownSvgs(runs: readonly ReportRun[]): Report["svgs"] {
+  return Object.fromEntries(
+    runs.map(({ ownFigure }, index) => [runs.length === 1 ? "figure" : `figure-${index + 1}`, ownFigure ?? ""]),
+  );
 }
 
 function panelSvgs(figure: ReturnType<typeof createFigure>, view: View): Report["svgs"] {

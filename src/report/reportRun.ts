@@ -6,6 +6,10 @@ import type { Row } from "./tables.ts";
 
 export interface ReportRun extends FigureRun {
   readonly stored: StoredRun;
+  /** Ends the page's title; “learning one eigenvalue at a time” unless given. */
+  readonly headline?: string;
+  /** Drawn by the run's own sections instead of panels of loss and eigenvalues; this is then what `--svg` writes. */
+  readonly ownFigure?: string | undefined;
   /** Scaling of t that is shown first. */
   readonly defaultTime: ScaleName;
   /** One sentence: the encoder, the loss and the data. */

@@ -60,14 +60,6 @@ export function variantsOf({ trainingPlan }: CellPlans) {
   return kernelVariants(trainingPlan);
 }
 
-/** How far a stretch of training came. */
-export interface Stretch {
-  /** Sum and number of the losses of its steps, each the mean over the seeds. */
-  readonly lossSum: number;
-  readonly steps: number;
-  readonly nonfiniteStep: number | undefined;
-}
-
 export class CellRun {
   readonly plans: CellPlans;
   readonly #engine: Engine;
@@ -75,9 +67,12 @@ export class CellRun {
   readonly #training: CompiledPlan;
   readonly #measuring: CompiledPlan;
   readonly #trainer: Trainer;
-  readonly #readback: StateReadback;
+  readonly #measured: StateReadback;
+  readonly #state: StateReadback;
   readonly #trainingPace = new Pace();
   readonly #measurePace = new Pace();
+  /** The measurement whose samples the GPU's counter stands before. */
+  #nextMeasure: number | undefined;
 
   private constructor(
     engine: Engine,
@@ -87,7 +82,8 @@ export class CellRun {
       readonly training: CompiledPlan;
       readonly measuring: CompiledPlan;
       readonly trainer: Trainer;
-      readonly readback: StateReadback;
+      readonly measured: StateReadback;
+      readonly state: StateReadback;
     },
   ) {
     this.#engine = engine;
@@ -96,7 +92,8 @@ export class CellRun {
     this.#training = parts.training;
     this.#measuring = parts.measuring;
     this.#trainer = parts.trainer;
-    this.#readback = parts.readback;
+    this.#measured = parts.measured;
+    this.#state = parts.state;
   }
 
   /** Compiles the plans; the network has its first values. @throws EngineError LIMIT-…, KERNEL-COMPILE, DEVICE-… */
@@ -115,11 +112,13 @@ export class CellRun {
       made.push(trainer);
       const { moments, operators } = plans.measure;
       const names = [...moments, ...Object.keys(operators), "parameters"];
-      const readback = await StateReadback.create(engine, measuring, names);
+      const measured = await StateReadback.create(engine, measuring, names);
+      made.push(measured);
+      const state = await StateReadback.create(engine, training, ["parameters"]);
       training.write(SEEDS, Uint32Array.from(seedsOf(config)));
       training.write(THRESHOLDS, thresholdsOf(plans.trees));
       training.write("parameters", initialParameters(plans.training.parameters, seedsOf(config)));
-      return new CellRun(engine, config, plans, { training, measuring, trainer, readback });
+      return new CellRun(engine, config, plans, { training, measuring, trainer, measured, state });
     } catch (error) {
       for (const part of made) part.destroy();
       throw error;
@@ -147,25 +146,33 @@ export class CellRun {
   }
 
   /**
-   * Trains until `until` updates are done in all, the loss is no longer finite, or `signal` is aborted.
+   * Trains until `until` updates are done in all, the loss is no longer finite, `signal` is aborted, or `deadline` (of performance.now) has
+   * passed.
    *
+   * @returns the first step whose loss was not finite
    * @throws EngineError DEVICE-…
    */
-  async train(until: number, signal: AbortSignal): Promise<Stretch> {
-    const from = this.step;
-    let lossSum = 0;
-    let nonfiniteStep: number | undefined;
+  async train(until: number, signal: AbortSignal, deadline: number): Promise<number | undefined> {
+    let badStep: number | undefined;
     await paced(
       this.#trainingPace,
-      until - from,
+      until - this.step,
       async (updates, expectedMs) => {
-        const { records, nonfiniteStep: bad } = await this.#trainer.advance(updates, expectedMs);
-        nonfiniteStep ??= bad;
-        for (const { loss } of records) lossSum += loss / this.#config.seeds;
+        const { nonfiniteStep } = await this.#trainer.advance(updates, expectedMs);
+        badStep ??= nonfiniteStep;
       },
-      { most: this.#trainer.maxUpdates, mayGoOn: () => !signal.aborted && nonfiniteStep === undefined },
+      {
+        most: this.#trainer.maxUpdates,
+        mayGoOn: () => !signal.aborted && badStep === undefined && performance.now() < deadline,
+      },
     );
-    return { lossSum, steps: this.step - from, nonfiniteStep };
+    return badStep;
+  }
+
+  /** Mean over the seeds of the loss of the next step's triplets. */
+  async loss(): Promise<number> {
+    const { records } = await this.#trainer.look();
+    return (records[0]?.loss ?? Number.NaN) / this.#config.seeds;
   }
 
   /**
@@ -175,8 +182,11 @@ export class CellRun {
    */
   async measure(epoch: number): Promise<RawMeasure> {
     const { dispatches, measure } = this.plans;
-    const state = { step: epoch * dispatches, records: 0, nonfiniteStep: undefined, learningRate: 0 };
-    this.#measuring.write("stepState", encodeStepState(state));
+    if (this.#nextMeasure !== epoch) {
+      const state = { step: epoch * dispatches, records: 0, nonfiniteStep: undefined, learningRate: 0 };
+      this.#measuring.write("stepState", encodeStepState(state));
+    }
+    this.#nextMeasure = epoch + 1;
     const program = this.#measuring.program("measure");
     await paced(this.#measurePace, dispatches, async (repetitions, expectedMs) => {
       this.#encode("measure", (pass) => {
@@ -188,9 +198,9 @@ export class CellRun {
     this.#encode(
       "operators",
       (pass) => this.#measuring.encode(pass, this.#measuring.program("operators")),
-      (encoder) => this.#readback.encode(encoder),
+      (encoder) => this.#measured.encode(encoder),
     );
-    const { buffers } = await this.#readback.read();
+    const { buffers } = await this.#measured.read();
     const named = (name: string): Float32Array => buffers[name] ?? new Float32Array(0);
     return {
       moments: measure.moments.map(named),
@@ -201,11 +211,16 @@ export class CellRun {
 
   /** The parameters as they are. */
   async parameters(): Promise<Float32Array<ArrayBuffer>> {
-    return new Float32Array(await this.#engine.readBuffer(this.#training.buffer("parameters")));
+    const encoder = this.#engine.device.createCommandEncoder({ label: "checkpoint" });
+    this.#state.encode(encoder);
+    this.#engine.submit(encoder.finish());
+    const { buffers } = await this.#state.read();
+    return buffers.parameters ?? new Float32Array(0);
   }
 
   destroy(): void {
-    this.#readback.destroy();
+    this.#state.destroy();
+    this.#measured.destroy();
     this.#trainer.destroy();
     this.#measuring.destroy();
     this.#training.destroy();

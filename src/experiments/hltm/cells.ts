@@ -8,7 +8,7 @@ export interface HltmCell {
 }
 
 /** Widths vary slowest. */
-export function cellsOf({ model, sweep, tree }: HltmConfig): readonly HltmCell[] {
+export function cellsOf({ model, sweep, tree }: Pick<HltmConfig, "model" | "sweep" | "tree">): readonly HltmCell[] {
   const widths = sweep.widths.length > 0 ? sweep.widths : [model.width];
   const lows = sweep.polarities.length > 0 ? sweep.polarities : [tree.polarity[0]];
   return widths.flatMap((width) => lows.map((low) => ({ width, polarity: [low, tree.polarity[1]] as const })));
@@ -18,12 +18,12 @@ export function cellsOf({ model, sweep, tree }: HltmConfig): readonly HltmCell[]
  * Steps of records count on through the cells: cell c has c·(steps + 1) … c·(steps + 1) + steps, so that the last record of a cell and the
  * first of the next differ.
  */
-export function runStep({ steps }: HltmConfig, cell: number, step: number): number {
+export function runStep({ steps }: Pick<HltmConfig, "steps">, cell: number, step: number): number {
   return cell * (steps + 1) + step;
 }
 
 /** The inverse of `runStep`. */
-export function placeOf({ steps }: HltmConfig, step: number): { readonly cell: number; readonly step: number } {
+export function placeOf({ steps }: Pick<HltmConfig, "steps">, step: number): { readonly cell: number; readonly step: number } {
   return { cell: Math.floor(step / (steps + 1)), step: step % (steps + 1) };
 }
 

@@ -1,5 +1,9 @@
 /** Configuration of an HLTM run: networks that mirror latent trees, many seeds side by side. Plain data; every key is always there. */
+import { MAX_FAN_OUT } from "../../ops/locallyConnected.ts";
 import type { RunConfigBase } from "../contract.ts";
+
+/** Most units of a node. */
+export const MAX_WIDTH = MAX_FAN_OUT;
 
 export interface HltmTree {
   /** Edges from the root to a leaf. */
