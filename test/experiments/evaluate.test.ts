@@ -42,12 +42,15 @@ const run = async () => {
 };
 let finished: ReturnType<typeof run> | undefined;
 
+/** Two penalties, fitted roughly: what the probe finds is tested in test/evaluation. */
+const QUICK = { protocol: "converged", penalties: [0.1, 0.01], tolerance: 1e-3 } as const;
+
 async function evaluated(changes: Partial<EvaluationRequest> = {}, phases: string[] = []) {
   finished ??= run();
   const request = {
     ...(await finished),
     data,
-    probe: { protocol: "converged" },
+    probe: QUICK,
     neighbors: { neighbors: 5 },
     ...changes,
   };
@@ -75,18 +78,6 @@ describe("evaluateNetwork", () => {
     }
     expect(document.trained.linear).not.toEqual(document.untrained.linear);
     expect(JSON.parse(JSON.stringify(await evaluated()))).toEqual(JSON.parse(JSON.stringify(document)));
-  });
-
-  it("of a checkpoint with the run's first weights, the trained features are the untrained ones but for statistics", async () => {
-    const { checkpoints, header } = await runToEnd(engine(), { ...config, steps: 1 }, { data, save: [] });
-    const { tensors, metadata } = parseSafetensors(checkpoints[0]!, "checkpoint");
-    // After one step from weights w₀ with rate 0.015 the convolutions have hardly moved; the head is not evaluated.
-    const document = await evaluated({
-      checkpoint: encodeSafetensors({ tensors, metadata }),
-      config: header.config as NetworkConfig,
-    });
-    expect(document.step).toBe(1);
-    expect(Math.abs(document.trained.linear.test.accuracy - document.untrained.linear.test.accuracy)).toBeLessThan(0.2);
   });
 
   it("Adam's protocol and other votes by option", async () => {
