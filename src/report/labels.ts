@@ -28,9 +28,10 @@ export function spreadLabels(wanted: readonly number[], width: number, from: num
 }
 
 /**
- * Which of the labels, taken in order, to show so that none has to move further than `reach` from its place.
+ * Which of the labels, tried in order, to show so that none has to move further than `reach` from its place.
  *
  * @param wanted centres, ascending
+ * @param order  indices into `wanted`, the most important first; from left to right unless given
  * @returns      indices into `wanted` and the centres they get
  */
 export function placedLabels(
@@ -38,11 +39,12 @@ export function placedLabels(
   width: number,
   range: readonly [from: number, to: number],
   reach: number,
+  order: Iterable<number> = wanted.keys(),
 ): { readonly index: number; readonly centre: number }[] {
   let chosen: number[] = [];
   let centres: number[] = [];
-  for (const index of wanted.keys()) {
-    const tried = [...chosen, index];
+  for (const index of order) {
+    const tried = [...chosen, index].sort((a, b) => a - b);
     const places = tried.map((one) => wanted[one] as number);
     const spread = spreadLabels(places, width, ...range);
     if (!spread?.every((centre, at) => Math.abs(centre - (places[at] as number)) <= reach)) continue;

@@ -126,6 +126,14 @@ describe("labels", () => {
     );
   });
 
+  it("the important ones take the room, wherever they stand", () => {
+    const shown = (order?: number[]) =>
+      placedLabels([100, 102, 104, 106], 20, [0, 300], 11, order).map(({ index }) => index);
+    expect(shown()).toEqual([0, 1]);
+    expect(shown([3, 2, 1, 0])).toEqual([2, 3]);
+    expect(shown([1, 3, 0, 2])).toEqual([1, 3]);
+  });
+
   it("stay where they are when there is room, and part evenly when there is not", () => {
     expect(spreadLabels([100, 200], 20, 0, 300)).toEqual([100, 200]);
     expect(spreadLabels([100, 104], 20, 0, 300)).toEqual([92, 112]);
