@@ -48,3 +48,9 @@ Examples:
   eigenstep svd embeddings.npy              embeddings.values.npy, descending, and a report
   eigenstep svd embeddings.npy --vectors    embeddings.left.npy and embeddings.right.npy, too
 ${SOLVE_HELP}`;
+
+export const EVAL_HELP = `
+Features are the encoder's, before the projector, of whole images without augmentation, in inference with the running
+statistics of training. The probe "converged" is a logistic regression trained to convergence with an L2 penalty chosen on
+held-out training images; "adam" takes 50 epochs of minibatches of 128. The result is also written into the run folder, as
+eval.json.`;

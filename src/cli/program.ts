@@ -5,6 +5,7 @@ import type { SaveItem } from "../experiments/contract.ts";
 import { SUITE_NAMES, type SuiteName } from "./bench/contract.ts";
 import { bench } from "./commands/bench.ts";
 import { eigh } from "./commands/eigh.ts";
+import { evaluate } from "./commands/evaluate.ts";
 import { info } from "./commands/info.ts";
 import { plan } from "./commands/plan.ts";
 import { report, type ScaleOption } from "./commands/report.ts";
@@ -12,10 +13,11 @@ import { serve } from "./commands/serve.ts";
 import { STAIRCASE_SIZES, type StaircaseSize, staircases } from "./commands/staircases.ts";
 import { svd } from "./commands/svd.ts";
 import { train } from "./commands/train.ts";
+import { views } from "./commands/views.ts";
 import { addCompletion, COMPLETION_HELP } from "./completion.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT } from "./exitCodes.ts";
-import { EIGH_HELP, PROGRAM_HELP, STAIRCASES_HELP, SVD_HELP, TRAIN_HELP } from "./help.ts";
+import { EIGH_HELP, EVAL_HELP, PROGRAM_HELP, STAIRCASES_HELP, SVD_HELP, TRAIN_HELP } from "./help.ts";
 import { RUNTIME_NAMES, type RuntimeName } from "./runtimes/runtime.ts";
 
 const SAVE_ITEMS: readonly SaveItem[] = ["views", "weights"];
@@ -50,6 +52,20 @@ interface BenchFlags extends CommonOptions {
   readonly only?: string;
   readonly soak?: number;
   readonly out?: string;
+}
+
+interface EvalFlags extends CommonOptions {
+  readonly data?: string;
+  readonly protocol: "converged" | "adam";
+  readonly neighbors: number;
+  readonly temperature: number;
+}
+
+interface ViewsFlags extends ExperimentOptions {
+  readonly data?: string;
+  readonly images: number;
+  readonly out?: string;
+  readonly seed?: number;
 }
 
 interface ReportFlags {
@@ -145,6 +161,29 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
   onExperiment(planVerb, "<preset>").action(async (preset: string, flags: ExperimentOptions) => {
     done(await plan({ ...flags, ...common(flags), preset, set: flags.set ?? [] }, context));
   });
+  verb("eval", "linear probe and nearest neighbours of a run's encoder, beside the untrained one and the pixels")
+    .argument("<run>", "folder of a network run")
+    .option("--data <dir>", "folder with the data set's labelled files (MNIST comes with eigenstep)")
+    .addOption(
+      new Option("--protocol <name>", "how the linear probe is trained")
+        .choices(["converged", "adam"])
+        .default("converged"),
+    )
+    .option("--neighbors <k>", "neighbours that vote", wholeNumber(1), 20)
+    .option("--temperature <tau>", "weight of a neighbour: exp(cosine/tau)", positiveNumber, 0.07)
+    .addOption(runtime().default("chrome"))
+    .addHelpText("after", EVAL_HELP)
+    .action(async (run: string, flags: EvalFlags) => {
+      done(await evaluate({ ...flags, ...common(flags), run }, context));
+    });
+  onExperiment(verb("views", "draw the augmented views of a configuration into a PNG file"), "<preset>")
+    .option("--data <dir>", "folder with the data set's files (MNIST comes with eigenstep)")
+    .option("--images <n>", "images of the first step to show", wholeNumber(1), 8)
+    .option("--out <file>", "PNG file (default: PRESET-views.png in this folder)")
+    .option("--seed <n>", "seed of all random numbers", wholeNumber(0))
+    .action(async (preset: string, flags: ViewsFlags) => {
+      done(await views({ ...flags, ...common(flags), preset, set: flags.set ?? [] }, context));
+    });
   verb("staircases", "train three losses on small nets and draw their staircases side by side")
     .addArgument(new Argument("[size]", "which presets").choices(STAIRCASE_SIZES).default("tiny"))
     .option("--data <dir>", "folder with the data set's files")
@@ -233,6 +272,12 @@ function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError("It must be a positive number.");
+}
+
 function portNumber(text: string): number {
   const port = wholeNumber(1)(text);
   if (port <= 65535) return port;
@@ -256,7 +301,7 @@ function usageError(error: CommanderError, args: readonly string[]): EngineError
   return new EngineError({
     code: "CLI-USAGE",
     message: isHelp
-      ? "No verb was given; there are train, plan, staircases, report, eigh, svd, bench, serve, info and complete"
+      ? "No verb was given; there are train, plan, staircases, report, eval, views, eigh, svd, bench, serve, info and complete"
       : first,
     fix: [
       ...rest.map((line) => line.replace(/[()]/g, "")),

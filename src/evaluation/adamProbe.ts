@@ -6,7 +6,6 @@ import { Graph, type Node, type Tensor } from "../autodiff/graph.ts";
 import { planGraph } from "../autodiff/planner.ts";
 import { RandomStream } from "../data/random.ts";
 import type { Engine } from "../device/engine.ts";
-import { drawParameters } from "../nn/init.ts";
 import { linear } from "../nn/layers.ts";
 import { ParameterScope } from "../nn/scope.ts";
 import { stepAdvanceOp } from "../ops/update.ts";
@@ -14,6 +13,7 @@ import { adam } from "../optim/adam.ts";
 import { encodeStepState } from "../train/stepState.ts";
 import { stepStateTensor, targetOf } from "../train/trainingStep.ts";
 import { type Accuracy, accuracyOf, type FeatureSplits, largestScores, rowsOf } from "./features.ts";
+import { firstParameters } from "./firstParameters.ts";
 import type { ProbeResult } from "./linearProbe.ts";
 
 export interface AdamOptions {
@@ -69,7 +69,8 @@ export async function adamProbe(
     compiled.write("train", train.values);
     compiled.write("test", test.values);
     compiled.write("labels", Uint32Array.from(train.labels));
-    compiled.write("parameters", await firstParameters(engine, scope, seed));
+    const key = { seed, stream: RandomStream.classifier };
+    compiled.write("parameters", await firstParameters(engine, scope.spec().parameters, key));
     for (const [name, table] of Object.entries(inputs)) compiled.write(name, table);
     compiled.write("stepState", encodeStepState({ step: 0, records: 0, nonfiniteStep: undefined, learningRate }));
     const read = async (name: keyof typeof outputs, elements: number) =>
@@ -103,24 +104,4 @@ function runSteps(engine: Engine, compiled: CompiledPlan, steps: number): void {
   compiled.encode(pass, compiled.program("score"));
   pass.end();
   engine.submit(encoder.finish());
-}
-
-async function firstParameters(
-  engine: Engine,
-  scope: ParameterScope,
-  seed: number,
-): Promise<Float32Array<ArrayBuffer>> {
-  const graph = new Graph();
-  const drawn = drawParameters(graph, scope.spec().parameters, { seed, stream: RandomStream.classifier });
-  const target = targetOf(engine.adapter.isSoftware);
-  const compiled = await CompiledPlan.compile(
-    engine,
-    planGraph({ graph, programs: { main: [drawn] }, outputs: { drawn }, target }),
-  );
-  try {
-    compiled.run("main");
-    return new Float32Array(await engine.readBuffer(compiled.buffer("drawn"), 0, 4 * drawn.elements));
-  } finally {
-    compiled.destroy();
-  }
 }

@@ -88,7 +88,10 @@ import vicregPullShader from "../../shaders/ssl/vicreg_pull.wgsl";
 import metricsRecordShader from "../../shaders/train/metrics_record.wgsl";
 import stepAdvanceShader from "../../shaders/train/step_advance.wgsl";
 import { ceilDiv, foldGrid } from "./grid.ts";
+import { hltmKernels } from "./hltm.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
+
+export * from "./hltm.ts";
 
 export const elementwiseBinary = defineKernel(elementwiseBinaryShader, ({ count }, { WG, QUADS }) =>
   foldGrid(ceilDiv(count, 4 * QUADS * WG)),
@@ -405,4 +408,5 @@ export const library: Readonly<Record<string, Kernel>> = {
   vicregPull,
   multiplyAdd,
   connectionGram,
+  ...hltmKernels,
 };

@@ -58,6 +58,7 @@ export async function measureContest(context: BenchContext, contest: Contest): P
   const rows = new Map<string, BenchRow>();
   const contestants: Contestant[] = [];
   const fail = (engine: string, error: unknown): void => {
+    context.signal.throwIfAborted();
     context.engine.assertUsable();
     if (engine === OURS && !isEngineError(error)) throw error;
     const text = isEngineError(error) ? `${error.code} ${error.message}` : String(error);

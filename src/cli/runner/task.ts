@@ -4,6 +4,7 @@ import type { DataFolder } from "../../data/byteSource.ts";
 import { type AdapterDescription, adapterLine } from "../../device/adapter.ts";
 import type { Engine } from "../../device/engine.ts";
 import type { ResumeState, RunConfig, RunRequest, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
+import type { EvaluationDocument } from "../../experiments/network/evaluate.ts";
 import type { BenchDocument, BenchTask } from "../bench/contract.ts";
 import type { GpuCalls } from "../bench/gpuCalls.ts";
 import type { OpenPeers } from "../bench/peerContract.ts";
@@ -11,8 +12,10 @@ import { describePlan, type PlanDocument, runExperiment } from "../experiment.ts
 import type { SelfCheck } from "../runtimes/runtime.ts";
 import { selfCheck } from "../selfCheck/selfCheck.ts";
 import { type EighTask, executeEigh } from "./eighTask.ts";
+import { type EvalTask, executeEval } from "./evalTask.ts";
 import type { SolveDocument } from "./solveDocument.ts";
 import { executeSvd, type SvdDocument, type SvdTask } from "./svdTask.ts";
+import { executeViews, type ViewsDocument, type ViewsTask } from "./viewsTask.ts";
 
 /** Plain JSON. */
 export type Task =
@@ -26,6 +29,8 @@ export type Task =
     }
   | EighTask
   | SvdTask
+  | EvalTask
+  | ViewsTask
   | BenchTask
   | { readonly kind: "info" };
 
@@ -35,6 +40,8 @@ export interface TaskResults {
   readonly plan: PlanDocument;
   readonly eigh: SolveDocument;
   readonly svd: SvdDocument;
+  readonly eval: EvaluationDocument;
+  readonly views: ViewsDocument;
   readonly bench: BenchDocument;
   readonly info: { readonly adapter: AdapterDescription; readonly host: string; readonly selfCheck: SelfCheck };
 }
@@ -70,6 +77,8 @@ async function execute(engine: Engine, task: Task, surroundings: TaskSurrounding
   }
   if (task.kind === "eigh") return executeEigh(engine, task, surroundings.sink);
   if (task.kind === "svd") return executeSvd(engine, task, surroundings.sink);
+  if (task.kind === "eval") return executeEval(engine, task, surroundings);
+  if (task.kind === "views") return executeViews(engine, task, surroundings);
   if (task.kind === "bench") {
     // Loaded for benchmarks alone.
     const { executeBench } = await import("../bench/suites.ts");
