@@ -37,6 +37,8 @@ export const RandomStream = {
   treeOperator: 23,
   /** Splits and batches of classifiers on features. */
   evaluation: 11,
+  /** Order of the chunks of a streamed file. */
+  chunks: 12,
   /** Further pairs of views of the same images, beyond the first: pair i takes stream 32 + i, up to 63. */
   furtherViews: 32,
   /** Which samples a contrastive loss compares. */

@@ -1,8 +1,7 @@
 /** What a finished network run has learned: linear probe and nearest neighbours of its encoder, untrained and of the pixels. */
 import type { DataFolder } from "../../data/byteSource.ts";
-import { type ImageSet, RandomStream, readCifar10, readMnist, readStl10 } from "../../data/index.ts";
+import { type ImageSet, RandomStream } from "../../data/index.ts";
 import type { Engine } from "../../device/engine.ts";
-import { EngineError } from "../../errors.ts";
 import {
   calibratedStatistics,
   type Encoded,
@@ -23,6 +22,7 @@ import { scaleInit } from "../../nn/init.ts";
 import { describeModel, type Model } from "../../nn/scope.ts";
 import { importWeights } from "../../nn/weights.ts";
 import { decodeCheckpointOf } from "../checkpointFile.ts";
+import { readLabelledImages } from "../imageFiles.ts";
 import type { NetworkConfig } from "./config.ts";
 import { networkOf } from "./model.ts";
 import { NORMALIZATION, recipeOf } from "./views.ts";
@@ -31,7 +31,8 @@ export interface EvaluationRequest {
   readonly config: NetworkConfig;
   /** Content of the run's checkpoint.safetensors. */
   readonly checkpoint: Uint8Array;
-  readonly data: DataFolder;
+  /** Holds the labelled files. */
+  readonly data: DataFolder | undefined;
   readonly probe: ProbeOptions;
   readonly neighbors: NeighborOptions;
 }
@@ -85,16 +86,16 @@ export async function evaluateNetwork(
   const trained: TrainedModel = { model, state: importWeights(spec, own) };
 
   phase("reading labelled images");
-  const train = await labelledImages(source, data, "train");
-  const test = await labelledImages(source, data, "test");
+  const train = await readLabelledImages(source, "train", data);
+  const test = await readLabelledImages(source, "test", data);
   const view = wholeView(config);
 
   const evaluate = async (name: string, encode: (images: ImageSet) => Promise<Encoded>, isStandardized = false) => {
     phase(`features of ${train.count + test.count} images, ${name}`);
     const [encodedTrain, encodedTest] = [await encode(train), await encode(test)];
     const given = {
-      train: { ...encodedTrain, labels: labelsOf(train) },
-      test: { ...encodedTest, labels: labelsOf(test) },
+      train: { ...encodedTrain, labels: train.labels },
+      test: { ...encodedTest, labels: test.labels },
       classes: CLASSES,
     };
     phase(`nearest neighbours, ${name}`);
@@ -144,29 +145,4 @@ async function untrainedModel(
   const parameters = await firstParameters(engine, specs, { seed, stream: RandomStream.parameters });
   const running = await calibratedStatistics(engine, images, view, { model, parameters });
   return { model, state: { parameters, running } };
-}
-
-function labelledImages(
-  source: NetworkConfig["data"]["source"],
-  folder: DataFolder,
-  split: "train" | "test",
-): Promise<ImageSet> {
-  switch (source) {
-    case "mnist":
-      return readMnist(folder, { split });
-    case "cifar10":
-      return readCifar10(folder, { split });
-    case "stl10":
-      return readStl10(folder, { split });
-  }
-}
-
-function labelsOf({ labels, name }: ImageSet): Uint8Array {
-  if (labels) return labels;
-  throw new EngineError({
-    code: "DATA-LABEL",
-    message: `${name} has no labels`,
-    fix: "Give a folder with the labelled files.",
-    where: name,
-  });
 }
