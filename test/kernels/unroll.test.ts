@@ -7,6 +7,7 @@ import type { KernelRun } from "../../src/kernels/runKernel.ts";
 import { eighCalls } from "../../src/linalg/eighCalls.ts";
 import { svdCalls } from "../../src/linalg/svdCalls.ts";
 import { useEngine } from "../support/device.ts";
+import { skipWithoutFeatures } from "../support/features.ts";
 import { TestRandom } from "../support/random.ts";
 import { runCalls } from "./runCalls.ts";
 import { bitsOf, runF32, unwritten } from "./runF32.ts";
@@ -82,6 +83,20 @@ const conv = (
 const convInputs = ["x", "filter_taps", "scale", "bias", "addend"];
 const convEpilogue = { HAS_SCALE: true, HAS_BIAS: true, HAS_ADDEND: true, RELU: true };
 const convWeight = { pad_w: 1, splits: 2, split_rows: 2 };
+const batchedTiles = {
+  forward: [
+    { PIXELS: 2, EDGE_RIGHT: 2 },
+    { PIXELS: 3, EDGE_RIGHT: 0, WHOLE_ROW: true },
+  ],
+  dataGrad: [
+    { PIXELS: 4, EDGE_RIGHT: 2 },
+    { PIXELS: 6, EDGE_RIGHT: 1, WHOLE_ROW: true },
+  ],
+  weightGrad: [
+    { PIXELS: 2, EDGE_RIGHT: 2, RAGGED: true },
+    { PIXELS: 3, EDGE_RIGHT: 0, WHOLE_ROW: true },
+  ],
+};
 const convTile = { KERNEL_W: 3, STRIDE_W: 2, EDGE_LEFT: 1, EDGE_RIGHT: 4, WG: 4 };
 const similarityParams = {
   pairs: 9,
@@ -250,6 +265,34 @@ const VARIANTS: readonly Variant[] = [
     { ...convQuads, ...convWeight },
     { ...convTile, STEP: 2, PIXELS: 8, QUADS: 2, EDGE_RIGHT: 12, RAGGED: true },
   ),
+  // A row of dy or y in two tiles, or in one.
+  ...[kernels.conv2dBatched, kernels.conv2dBatchedSubgroup].map((kernel, index) =>
+    conv(
+      kernel,
+      convInputs,
+      ["y", 108],
+      { ...convQuads, pad_w: 1 },
+      { ...convEpilogue, ...convTile, STEP: 2, QUADS: 2, ...batchedTiles.forward[index]! },
+    ),
+  ),
+  ...[kernels.conv2dDataGradBatched, kernels.conv2dDataGradBatchedSubgroup].map((kernel, index) =>
+    conv(kernel, ["d_y", "filter_taps"], ["d_x", 240], convQuads, {
+      ...convTile,
+      PAD_W: 1,
+      EDGE_LEFT: 0,
+      QUADS: 2,
+      ...batchedTiles.dataGrad[index]!,
+    }),
+  ),
+  ...[kernels.conv2dWeightGradBatched, kernels.conv2dWeightGradBatchedSubgroup].map((kernel, index) =>
+    conv(
+      kernel,
+      ["x", "d_y"],
+      ["d_filter", 2 * 864],
+      { ...convQuads, ...convWeight },
+      { ...convTile, STEP: 2, QUADS: 2, ROWS: 2, ...batchedTiles.weightGrad[index]! },
+    ),
+  ),
   conv(
     kernels.conv2dWorkgroup,
     convInputs,
@@ -358,7 +401,8 @@ describe("rolled and unrolled", () => {
   }
 
   for (const { kernel, run, output } of [...VARIANTS, POWER]) {
-    it(`${kernel.name} ${JSON.stringify(run.knobs)}`, async () => {
+    it(`${kernel.name} ${JSON.stringify(run.knobs)}`, async (context) => {
+      skipWithoutFeatures(context, engine(), [kernel]);
       const unrolled = await runF32(engine(), kernel, run, output);
       const rolled = await runF32(engine(), kernel, { ...run, unroll: false }, output);
       expect(bitsOf(unrolled)).toEqual(bitsOf(rolled));
