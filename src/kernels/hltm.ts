@@ -44,15 +44,3 @@ export const rootContrast = defineKernel(rootContrastShader, ({ trials, rows }, 
   foldGrid(ceilDiv(trials * rows, WG)),
 );
 export const operatorNorm = defineKernel(operatorNormShader, ({ cells }) => foldGrid(cells));
-
-export const hltmKernels = {
-  treeEdges,
-  treeValues,
-  locallyConnected,
-  locallyConnectedGrad,
-  batchContrast,
-  batchContrastGrad,
-  latentMoments,
-  rootContrast,
-  operatorNorm,
-};

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { KernelCall } from "../../src/kernels/call.ts";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import * as kernels from "../../src/kernels/library.ts";
+import { library } from "../../src/kernels/registry.ts";
 import type { KernelRun } from "../../src/kernels/runKernel.ts";
 import { eighCalls } from "../../src/linalg/eighCalls.ts";
 import { svdCalls } from "../../src/linalg/svdCalls.ts";
@@ -376,6 +377,43 @@ const SOLVERS: readonly {
   }),
 ];
 
+const localShape = { views: 1, trials: 2, rows: 8, nodes: 1, fan_in: 4, fan_out: 2, parts: 4 };
+const localBuffers = { x: random.normals(64), w: random.normals(20) };
+/** Two networks of one node each. */
+const LOCAL: readonly Variant[] = [
+  {
+    kernel: kernels.locallyConnected,
+    run: {
+      buffers: { ...localBuffers, y: unwritten(32) },
+      params: localShape,
+      knobs: { WG: 4, IN: 2, OUT: 2, CHUNKED: true, RELU: true },
+    },
+    output: "y",
+  },
+  ...["dx", "partial"].map((output) => ({
+    kernel: kernels.locallyConnectedGrad,
+    run: {
+      buffers: { ...localBuffers, dy: random.normals(32), dx: unwritten(64), partial: unwritten(80) },
+      params: { ...localShape, x_views: 1, slice: 20 },
+      knobs: { WG: 4, IN: 4, OUT: 2, RELU: true },
+    },
+    output,
+  })),
+  {
+    kernel: kernels.gatherRows,
+    run: {
+      buffers: {
+        x: Uint32Array.from({ length: 35 }, (_, at) => at),
+        indices: Uint32Array.of(4, 0, 3, 1),
+        y: new Uint32Array(28),
+      },
+      params: { rows: 4, columns: 7 },
+      knobs: { WG: 4 },
+    },
+    output: "y",
+  },
+];
+
 const POWER: Variant = {
   kernel: kernels.symmetricPower,
   run: {
@@ -400,8 +438,8 @@ describe("rolled and unrolled", () => {
     });
   }
 
-  for (const { kernel, run, output } of [...VARIANTS, POWER]) {
-    it(`${kernel.name} ${JSON.stringify(run.knobs)}`, async (context) => {
+  for (const { kernel, run, output } of [...VARIANTS, ...LOCAL, POWER]) {
+    it(`${kernel.name} ${output} ${JSON.stringify(run.knobs)}`, async (context) => {
       skipWithoutFeatures(context, engine(), [kernel]);
       const unrolled = await runF32(engine(), kernel, run, output);
       const rolled = await runF32(engine(), kernel, { ...run, unroll: false }, output);
@@ -411,8 +449,10 @@ describe("rolled and unrolled", () => {
   }
 
   it("every kernel with a marked loop is here", () => {
-    const marked = Object.values(kernels.library).filter((kernel) => kernel.shader.code.includes("//#unroll"));
-    const covered = [...VARIANTS, POWER, ...SOLVERS.flatMap(({ calls }) => calls)].map(({ kernel }) => kernel);
+    const marked = Object.values(library).filter((kernel) => kernel.shader.code.includes("//#unroll"));
+    const covered = [...VARIANTS, ...LOCAL, POWER, ...SOLVERS.flatMap(({ calls }) => calls)].map(
+      ({ kernel }) => kernel,
+    );
     const named = new Set(covered.filter((kernel) => marked.includes(kernel)).map(({ name }) => name));
     expect([...named].sort()).toEqual([...new Set(marked.map(({ name }) => name))].sort());
   });
