@@ -116,6 +116,20 @@ describe("steps of any engine", () => {
     });
   });
 
+  it("that are interrupted end the benchmark", async () => {
+    using calls = GpuCalls.install();
+    const stop = new AbortController();
+    const prepare = async (): Promise<PreparedStep> => ({
+      ...double(GOLDEN_LOSSES),
+      run: async (_steps, onLoss) => {
+        onLoss(1);
+        stop.abort(new Error("enough"));
+      },
+    });
+    const entry = { name: "golden step", engine: "double", flops: 1, prepare };
+    await expect(measureStep({ ...context(calls), signal: stop.signal }, entry)).rejects.toThrow("enough");
+  });
+
   it("losses: all five within 2e-6", () => {
     expect(checkLosses([...GOLDEN_LOSSES, 9])).toEqual({ verified: true, error: 0 });
     expect(checkLosses(GOLDEN_LOSSES.map((loss) => loss + 1.9e-6)).verified).toBe(true);

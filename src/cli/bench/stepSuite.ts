@@ -59,6 +59,7 @@ export async function measureStep(context: BenchContext, entry: StepEntry): Prom
   try {
     return await runSteps(context, entry);
   } catch (error) {
+    context.signal.throwIfAborted();
     context.engine.assertUsable();
     if (engine === OURS && !isEngineError(error)) throw error;
     const text = isEngineError(error) ? `${error.code} ${error.message}` : String(error);

@@ -11,6 +11,8 @@ export interface StaircaseRow {
   readonly seed: number;
   readonly out: string;
   readonly steps: number;
+  /** Of the session that ended the run. */
+  readonly wallMs?: number;
   /** Set when the run ended before its last step. */
   readonly stopped?: { readonly reason: string; readonly step: number };
   readonly accepted: number;
@@ -26,11 +28,13 @@ export function staircaseRow(run: StoredRun): StaircaseRow {
   const staircase = staircaseOf(summary?.measured);
   const stairs = staircase?.stairs ?? [];
   const stopped = stopOf(run);
+  const wallMs = summary?.wallMs;
   return {
     preset: config.preset,
     seed: config.seed,
     out: path,
     steps: records.at(-1)?.step ?? 0,
+    ...(typeof wallMs === "number" ? { wallMs } : {}),
     ...(stopped ? { stopped } : {}),
     accepted: staircase?.accepted ?? 0,
     learned: stairs.length,

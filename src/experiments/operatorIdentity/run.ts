@@ -37,7 +37,7 @@ export function identitySettings(engine: Engine, config: OperatorIdentityConfig)
       where: images < 2 ? "data.images" : "data.augmentations",
     });
   }
-  const target = targetOf(engine.adapter.isSoftware, config.kernels.family);
+  const target = targetOf(engine.adapter, config.kernels.family);
   return config.model.widths.flatMap((widths) => {
     requireWidths(widths);
     return [1, augmentations].flatMap((count) => {
@@ -79,7 +79,9 @@ export async function runOperatorIdentity(
     for (const { plan, identities } of settings) {
       const made = await CompiledPlan.compile(engine, plan);
       compiled.push(made);
-      for (const [name, values] of Object.entries(identities.data)) made.write(name, values);
+      // Of tuples whose loss has constant weights a plan keeps only what the loss itself reads.
+      const kept = new Set(plan.persistent.map(({ name }) => name));
+      for (const [name, values] of Object.entries(identities.data)) if (kept.has(name)) made.write(name, values);
     }
     const findings = new Findings(config.tolerance);
     const theory = { identities: "−∇W_l = OP_l·vec(W_l)", source: "arXiv 2010.00578v6", tolerance: config.tolerance };
