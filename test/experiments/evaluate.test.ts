@@ -104,7 +104,7 @@ describe("evaluateNetwork", () => {
     await expectCode({ checkpoint: without }, "NN-WEIGHTS", /no encoder.conv1.weight/);
     const bad = { ...filter!, data: Float32Array.from(filter!.data, () => Number.NaN) };
     const diverged = encodeSafetensors({ tensors: { ...tensors, "encoder.conv1.weight": bad }, metadata });
-    await expectCode({ checkpoint: diverged }, "EVAL-FEATURES", /feature 0 of row 0 of train is NaN/);
+    await expectCode({ checkpoint: diverged }, "EVAL-WEIGHTS", /Element 0 of encoder.conv1.weight.*NaN/);
     await expectCode({ data: undefined }, "DATA-NO-FOLDER", /needs a folder/);
     const unlabelled = memoryFolder("half", { "data_batch_1.bin": new Uint8Array(3073) });
     await expectCode({ data: unlabelled }, "DATA-NOT-FOUND", /half/);
