@@ -44,6 +44,13 @@ const CONV_TEST = ["test/kernels/conv.test.ts"];
 /** @type {Mutant[]} */
 const MUTANTS = [
   {
+    name: "connections: inner products of the inputs transposed",
+    file: "shaders/dual/connection_gram.wgsl",
+    from: "let i = (index / order) % params.samples;",
+    to: "let i = (index / order) / params.outputs;",
+    tests: ["test/kernels/connectionGram.test.ts"],
+  },
+  {
     name: "jacobi: sign of a rotation flipped",
     file: JACOBI,
     from: "let pp1 = pp - si * (qp + ti * pp);",
@@ -1332,11 +1339,60 @@ const MUTANTS = [
     tests: EIGH_STAGES_TEST,
   },
   {
+    name: "multiply_add: three steps counted as four",
+    file: "shaders/bench/multiply_add.wgsl",
+    from: "step < 4u",
+    to: "step < 3u",
+    tests: ["test/kernels/multiplyAdd.test.ts"],
+  },
+  {
+    name: "multiply_add: all chains start alike",
+    file: "shaders/bench/multiply_add.wgsl",
+    from: "f32(id.x + c)",
+    to: "f32(id.x)",
+    tests: ["test/kernels/multiplyAdd.test.ts"],
+  },
+  {
     name: "eigh_residual_end: a partial sum missed",
     file: "shaders/linalg/eigh_residual_end.wgsl",
     from: "at < params.parts;",
     to: "at + 1u < params.parts;",
     tests: EIGH_STAGES_TEST,
+  },
+  {
+    name: "softmax_cross_entropy: barrier before the maximum dropped",
+    file: "shaders/loss/softmax_cross_entropy.wgsl",
+    from: "    workgroupBarrier();\n    let first",
+    to: "    let first",
+    tests: RACE_TEST,
+  },
+  {
+    name: "softmax_cross_entropy: the label's own power among the others",
+    file: "shaders/loss/softmax_cross_entropy.wgsl",
+    from: "sum += select(power, 0.0, column == label);",
+    to: "sum += power;",
+    tests: ["test/kernels/classification.test.ts"],
+  },
+  {
+    name: "gather_rows: columns of the row before",
+    file: "shaders/data/gather_rows.wgsl",
+    from: "+ at % params.columns];",
+    to: "+ (at + 1u) % params.columns];",
+    tests: ["test/kernels/classification.test.ts"],
+  },
+  {
+    name: "fold: the mean not scaled",
+    file: "src/nn/fold.ts",
+    from: "(running[offset + c] ?? 0) * factor)",
+    to: "(running[offset + c] ?? 0))",
+    tests: ["test/nn/fold.test.ts"],
+  },
+  {
+    name: "fold: matrices scaled along their inputs",
+    file: "src/nn/fold.ts",
+    from: "isLastAxis: !(node.attributes as MatmulAttributes).transposeB",
+    to: "isLastAxis: true",
+    tests: ["test/nn/fold.test.ts"],
   },
 ];
 

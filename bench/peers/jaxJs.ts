@@ -1,26 +1,42 @@
-/** jax-js (`@jax-js/jax`, MIT) as its documentation recommends it: `jit`, one function per shape, the matrix already on the device. */
+/**
+ * jax-js (`@jax-js/jax`, MIT) as its documentation recommends it: `jit`, one function per shape, operands already on the device, arguments
+ * that are used again passed by `.ref`.
+ */
 import { defaultDevice, init, type Array as JaxArray, jit, numpy } from "@jax-js/jax";
-import type { OpenPeers, PeerSolver } from "../../src/cli/bench/contract.ts";
+import type { EigenvaluesPeer, OpenPeers, Peer } from "../../src/cli/bench/peerContract.ts";
+import { prepareConv, prepareMatmul } from "./jaxJsProducts.ts";
+import { prepareStep } from "./jaxJsStep.ts";
 
 /** The slow device last. */
 const DEVICES = ["wasm", "webgpu"] as const;
+type Device = (typeof DEVICES)[number];
 
 export const openPeers: OpenPeers = async () => {
   const available = await init(...DEVICES);
-  return DEVICES.filter((device) => available.includes(device)).map(solverOn);
+  return DEVICES.filter((device) => available.includes(device)).map(peerOn);
 };
 
-function solverOn(device: (typeof DEVICES)[number]): PeerSolver {
+/** Eigenvalues on both devices; training and its products on WebGPU, which is far faster there. */
+function peerOn(device: Device): Peer {
+  const on =
+    <Work, Prepared>(prepare: (work: Work) => Promise<Prepared>) =>
+    (work: Work) => {
+      defaultDevice(device);
+      return prepare(work);
+    };
+  const products = { matmul: on(prepareMatmul), conv: on(prepareConv), step: on(prepareStep) };
+  return { engine: `jax-js ${device}`, eigenvalues: eigenvaluesOn(device), ...(device === "webgpu" ? products : {}) };
+}
+
+function eigenvaluesOn(device: Device): EigenvaluesPeer {
   return {
-    engine: `jax-js ${device}`,
     readsBack: false,
-    async prepareEigenvalues(a, n) {
+    async prepare(a, n) {
       defaultDevice(device);
       const matrix = numpy.array(Float32Array.from(a)).reshape([n, n]);
       await matrix.blockUntilReady();
       const eigenvalues = jit((x: JaxArray) => numpy.linalg.eigvalsh(x));
       return {
-        // Arguments are consumed: `ref` keeps the matrix for the next run.
         run: async () => (await eigenvalues(matrix.ref).data()) as Float32Array,
         release: () => matrix.dispose(),
       };

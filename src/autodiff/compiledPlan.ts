@@ -5,8 +5,9 @@
 import type { BufferRequest, Engine } from "../device/engine.ts";
 import { withErrorScopes } from "../device/errorScopes.ts";
 import { EngineError } from "../errors.ts";
-import { bindGroupEntries, buildKernel, packParams } from "../kernels/kernel.ts";
-import type { Placement, Plan, PlannedCall } from "./plan.ts";
+import { bindGroupEntries, buildKernel } from "../kernels/kernel.ts";
+import { packUniforms } from "../linalg/uniforms.ts";
+import { type Placement, type Plan, planBuffers } from "./plan.ts";
 
 interface Command {
   readonly pipeline: GPUComputePipeline;
@@ -17,9 +18,6 @@ interface Command {
 
 /** A program ready to be encoded any number of times. */
 export type CommandList = readonly Command[];
-
-/** Uniform ranges must start at multiples of this. */
-const UNIFORM_ALIGNMENT = 256;
 
 export class CompiledPlan {
   readonly plan: Plan;
@@ -55,19 +53,14 @@ export class CompiledPlan {
     external: Readonly<Record<string, GPUBuffer>> = {},
   ): Promise<CompiledPlan> {
     requireBindable(plan, engine.adapter.limits.maxStorageBufferBindingSize);
-    const uniforms = packUniforms(plan);
+    const uniforms = packUniforms(plan.calls);
     const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const own = plan.persistent.filter(({ name, sizeBytes }) => !isExternal(external, name, sizeBytes));
-    const requests: BufferRequest[] = [
-      ...plan.slots.map(({ sizeBytes }, index) => ({ label: `slot:${index}`, sizeBytes, usage: storage })),
-      ...own.map(({ name, sizeBytes }) => ({ label: name, sizeBytes, usage: storage })),
-      {
-        label: "uniforms",
-        sizeBytes: uniforms.bytes.byteLength,
-        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-      },
-      { label: "unused", sizeBytes: 256, usage: storage },
-    ];
+    const requests = planBuffers(plan)
+      .filter(({ label, sizeBytes }) => !isExternal(external, label, sizeBytes))
+      .map(({ label, sizeBytes }): BufferRequest => {
+        const usage = label === "uniforms" ? GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST : storage;
+        return { label, sizeBytes, usage };
+      });
     // Compile first: a kernel that fails leaves no buffer behind.
     const pipelines = await Promise.all(plan.calls.map((call) => buildKernel(engine, call.kernel, call.knobs)));
     const buffers = await engine.createBuffers(requests);
@@ -222,26 +215,4 @@ function bufferRange(memory: ReadonlyMap<string, GPUBuffer>, placement: Placemen
     offsetBytes: placement.offsetBytes,
     sizeBytes: placement.sizeBytes,
   };
-}
-
-/** All uniforms in one buffer; equal contents share a range. */
-function packUniforms(plan: Plan) {
-  const packed = plan.calls.map((call: PlannedCall) => new Uint8Array(packParams(call.kernel, call.params)));
-  const offsets = new Map<string, number>();
-  let end = 0;
-  const ranges = packed.map((bytes) => {
-    const key = bytes.join();
-    let offset = offsets.get(key);
-    if (offset === undefined) {
-      offset = end;
-      offsets.set(key, offset);
-      end += Math.ceil(bytes.byteLength / UNIFORM_ALIGNMENT) * UNIFORM_ALIGNMENT;
-    }
-    return { offset, size: bytes.byteLength };
-  });
-  const bytes = new Uint8Array(end);
-  packed.forEach((part, index) => {
-    bytes.set(part, ranges[index]?.offset ?? 0);
-  });
-  return { bytes, ranges };
 }

@@ -1,6 +1,7 @@
 /** The plan as data: what runs, on which memory, at which cost. JSON-serialisable; no GPU object. */
 import type { Kernel } from "../kernels/kernel.ts";
 import type { KnobValues } from "../kernels/specialize.ts";
+import { packUniforms } from "../linalg/uniforms.ts";
 
 /** A run of elements of a slot or of a persistent buffer. */
 export interface Placement {
@@ -41,7 +42,25 @@ export interface Plan {
   readonly persistent: readonly PersistentBuffer[];
 }
 
-/** Totals of the dispatches of some programs (all, unless named). */
+/** Bytes of the buffer that stands in for bindings which a kernel's variant does not use. */
+const UNUSED_BYTES = 256;
+/** Sizes of buffers are multiples of this (`Engine.createBuffers`). */
+const BUFFER_UNIT_BYTES = 16;
+
+/** Every buffer of the compiled plan: slots, persistent buffers, parameters of the kernels, and one for unused bindings. */
+export function planBuffers(plan: Plan): { readonly label: string; readonly sizeBytes: number }[] {
+  return [
+    ...plan.slots.map(({ sizeBytes }, index) => ({ label: `slot:${index}`, sizeBytes })),
+    ...plan.persistent.map(({ name, sizeBytes }) => ({ label: name, sizeBytes })),
+    { label: "uniforms", sizeBytes: packUniforms(plan.calls).bytes.byteLength },
+    { label: "unused", sizeBytes: UNUSED_BYTES },
+  ].map(({ label, sizeBytes }) => ({
+    label,
+    sizeBytes: Math.max(1, Math.ceil(sizeBytes / BUFFER_UNIT_BYTES)) * BUFFER_UNIT_BYTES,
+  }));
+}
+
+/** Totals of the dispatches of some programs (all, unless named); memory is that of the whole plan. */
 export function planTotals(plan: Plan, programs?: readonly string[]) {
   const calls = plan.calls.filter((call) => !programs || call.programs.some((name) => programs.includes(name)));
   const sum = (of: (call: PlannedCall) => number): number => calls.reduce((total, call) => total + of(call), 0);
@@ -55,7 +74,8 @@ export function planTotals(plan: Plan, programs?: readonly string[]) {
     slots: plan.slots.length,
     slotBytes,
     persistentBytes,
-    peakBytes: slotBytes + persistentBytes,
+    /** What the compiled plan allocates, from its start to its end. */
+    peakBytes: planBuffers(plan).reduce((total, { sizeBytes }) => total + sizeBytes, 0),
   };
 }
 

@@ -8,6 +8,7 @@ import { asMatrices, operand } from "../ops/opDefinition.ts";
 import type { ReduceRowsAttributes } from "../ops/reduce.ts";
 import { type StandardizeAttributes, standardizeGradOp } from "../ops/standardize.ts";
 import { geluVjp } from "./activations.ts";
+import { softmaxCrossEntropyVjp } from "./classification.ts";
 import { conv2dDataGradVjp, conv2dVjp, conv2dWeightGradVjp } from "./convVjp.ts";
 import {
   add,
@@ -22,6 +23,7 @@ import {
   sumOverRows,
 } from "./functions.ts";
 import type { Node, Tensor } from "./graph.ts";
+import { batchContrastVjp, locallyConnectedVjp } from "./hltm.ts";
 import { eighVjp, svdVjp, symmetricPowerVjp } from "./linalgVjp.ts";
 import { batchNormVjp, layerNormVjp } from "./normVjp.ts";
 import { averagePoolVjp, maxPoolVjp } from "./poolVjp.ts";
@@ -70,6 +72,7 @@ const RULES: Readonly<Record<string, VjpRule>> = {
   eigh: eighVjp,
   svd: svdVjp,
   symmetricPower: symmetricPowerVjp,
+  softmaxCrossEntropy: softmaxCrossEntropyVjp,
   l2Normalize: l2NormalizeVjp,
   cosine: cosineVjp,
   similarity: similarityVjp,
@@ -85,6 +88,8 @@ const RULES: Readonly<Record<string, VjpRule>> = {
   maxPool: maxPoolVjp,
   averagePool: averagePoolVjp,
   gelu: geluVjp,
+  locallyConnected: locallyConnectedVjp,
+  batchContrast: batchContrastVjp,
 };
 
 /** Y = s·op(A)·op(B): dA = s·dY·op(B)ᵀ, dB = s·op(A)ᵀ·dY, each transposed as its operand is stored. */

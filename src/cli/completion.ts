@@ -5,7 +5,7 @@ import type { Command } from "commander";
 /** Adds the verb `complete` to a program whose verbs are all there. */
 export function addCompletion(program: Command, presets: readonly string[]): void {
   const completion = tab(program);
-  for (const verb of ["train", "plan"]) {
+  for (const verb of ["train", "plan", "views"]) {
     const preset = completion.commands.get(verb)?.arguments.get("preset");
     if (!preset) continue;
     preset.handler = (complete) => {

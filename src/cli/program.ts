@@ -5,15 +5,19 @@ import type { SaveItem } from "../experiments/contract.ts";
 import { SUITE_NAMES, type SuiteName } from "./bench/contract.ts";
 import { bench } from "./commands/bench.ts";
 import { eigh } from "./commands/eigh.ts";
+import { evaluate } from "./commands/evaluate.ts";
 import { info } from "./commands/info.ts";
 import { plan } from "./commands/plan.ts";
 import { report, type ScaleOption } from "./commands/report.ts";
 import { serve } from "./commands/serve.ts";
+import { STAIRCASE_SIZES, type StaircaseSize, staircases } from "./commands/staircases.ts";
 import { svd } from "./commands/svd.ts";
 import { train } from "./commands/train.ts";
+import { views } from "./commands/views.ts";
 import { addCompletion, COMPLETION_HELP } from "./completion.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT } from "./exitCodes.ts";
+import { EIGH_HELP, EVAL_HELP, PROGRAM_HELP, STAIRCASES_HELP, SVD_HELP, TRAIN_HELP } from "./help.ts";
 import { RUNTIME_NAMES, type RuntimeName } from "./runtimes/runtime.ts";
 
 const SAVE_ITEMS: readonly SaveItem[] = ["views", "weights"];
@@ -45,54 +49,39 @@ interface SolveFlags extends CommonOptions {
 
 interface BenchFlags extends CommonOptions {
   readonly peers?: true;
+  readonly only?: string;
+  readonly soak?: number;
   readonly out?: string;
 }
 
-const PROGRAM_HELP = `
-Start with:
-  eigenstep train linear-mnist            train on MNIST digits that come with eigenstep, about 20 s without a GPU
-  eigenstep report runs/NAME              the figures of that run, in one HTML file
-  eigenstep serve                         watch it happen in a browser tab
-  eigenstep VERB --help                   what a verb takes, with examples`;
+interface EvalFlags extends CommonOptions {
+  readonly data?: string;
+  readonly protocol: "converged" | "adam";
+  readonly neighbors: number;
+  readonly temperature: number;
+}
 
-const TRAIN_HELP = `
-Examples:
-  eigenstep train linear-mnist                              the default run; results below runs/
-  eigenstep train linear-cifar --data cifar-10-batches-bin  real CIFAR-10 images
-  eigenstep train linear-mnist --set model.initScale=1e-4   smaller initial weights: later, sharper steps
-  eigenstep train runs/NAME/config.json                     the same run again
-  eigenstep train --resume runs/NAME                        go on where it stopped
-
-A run folder holds config.json, metrics.jsonl (loss and eigenvalues of every recorded step), summary.json and
-checkpoint.safetensors. Exit codes: 0 done, 1 error, 2 usage, 3 diverged, 130 interrupted.`;
-
-const SOLVE_HELP = `
-Each matrix gets a status: ok, nonfinite (NaN or infinity in it) or not-converged; the exit code is 1 unless all are ok.
-Residual and orthogonality are measured in float64: from all vectors, or from a sample of them where all would take more
-than seconds. With more than 512 values a matrix and without --vectors, the residual is the off-diagonal left on the GPU.
-Numbers in f64 are rounded to f32 first, which is noted.`;
-
-const EIGH_HELP = `
-Examples:
-  eigenstep eigh kernel.npy                 kernel.values.npy, descending, and a report
-  eigenstep eigh kernel.npy --vectors       kernel.vectors.npy, too
-  eigenstep eigh stack.npy --json           a batch [..., n, n]; one JSON document
-
-A matrix that is not symmetric is refused; its largest asymmetry is named.
-${SOLVE_HELP}`;
-
-const SVD_HELP = `
-Examples:
-  eigenstep svd embeddings.npy              embeddings.values.npy, descending, and a report
-  eigenstep svd embeddings.npy --vectors    embeddings.left.npy and embeddings.right.npy, too
-${SOLVE_HELP}`;
+interface ViewsFlags extends ExperimentOptions {
+  readonly data?: string;
+  readonly images: number;
+  readonly out?: string;
+  readonly seed?: number;
+}
 
 interface ReportFlags {
   readonly json?: true;
   readonly out?: string;
   readonly svg?: true;
+  readonly columns?: boolean;
   readonly time?: ScaleOption;
   readonly eigenvalues?: ScaleOption;
+}
+
+interface StaircasesFlags extends ExperimentOptions {
+  readonly data?: string;
+  readonly out?: string;
+  readonly seeds?: number;
+  readonly quiet?: true;
 }
 
 interface ServeFlags {
@@ -172,12 +161,50 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
   onExperiment(planVerb, "<preset>").action(async (preset: string, flags: ExperimentOptions) => {
     done(await plan({ ...flags, ...common(flags), preset, set: flags.set ?? [] }, context));
   });
+  verb("eval", "linear probe and nearest neighbours of a run's encoder, beside the untrained one and the pixels")
+    .argument("<run>", "folder of a network run")
+    .option("--data <dir>", "folder with the data set's labelled files (MNIST comes with eigenstep)")
+    .addOption(
+      new Option("--protocol <name>", "how the linear probe is trained")
+        .choices(["converged", "adam"])
+        .default("converged"),
+    )
+    .option("--neighbors <k>", "neighbours that vote", wholeNumber(1), 20)
+    .option("--temperature <tau>", "weight of a neighbour: exp(cosine/tau)", positiveNumber, 0.07)
+    .addOption(runtime().default("chrome"))
+    .addHelpText("after", EVAL_HELP)
+    .action(async (run: string, flags: EvalFlags) => {
+      done(await evaluate({ ...flags, ...common(flags), run }, context));
+    });
+  onExperiment(verb("views", "draw the augmented views of a configuration into a PNG file"), "<preset>")
+    .option("--data <dir>", "folder with the data set's files (MNIST comes with eigenstep)")
+    .option("--images <n>", "images of the first step to show", wholeNumber(1), 8)
+    .option("--out <file>", "PNG file (default: PRESET-views.png in this folder)")
+    .option("--seed <n>", "seed of all random numbers", wholeNumber(0))
+    .action(async (preset: string, flags: ViewsFlags) => {
+      done(await views({ ...flags, ...common(flags), preset, set: flags.set ?? [] }, context));
+    });
+  verb("staircases", "train three losses on small nets and draw their staircases side by side")
+    .addArgument(new Argument("[size]", "which presets").choices(STAIRCASE_SIZES).default("tiny"))
+    .option("--data <dir>", "folder with the data set's files")
+    .option("--out <dir>", "folder of the runs (default: runs/staircases-SIZE)")
+    .option("--seeds <n>", "seeds 0 to n - 1 (default: 1)", wholeNumber(1))
+    .option("--set <path=value>", "change a value of every run's configuration (repeatable)", collect)
+    .addOption(runtime().default("chrome"))
+    .option("--quiet", "print nothing but the table and errors")
+    .addHelpText("after", STAIRCASES_HELP)
+    .action(async (size: StaircaseSize, flags: StaircasesFlags) => {
+      const given = { size, seeds: flags.seeds ?? 1, set: flags.set ?? [], quiet: flags.quiet ?? false };
+      done(await staircases({ ...flags, ...common(flags), ...given }, context));
+    });
   const scale = (flag: string, of: string) =>
     new Option(flag, `scaling of ${of} that is shown first and in SVG files`).choices(["log", "linear"]);
-  plainVerb("report", "make a page with the figures of a run, or of several over one another")
+  plainVerb("report", "make a page with the figures of a run, or of several over or beside one another")
     .argument("<run...>", "folders of runs")
     .option("--out <file>", "HTML file (default: report.html in the run's folder; of several runs, in this one)")
     .option("--svg", "also write the figure and each panel as SVG beside the page")
+    .option("--columns", "a column for each run (default where their losses or recorded matrices differ)")
+    .option("--no-columns", "all runs over one another, on shared axes (default otherwise)")
     .addOption(scale("--time <scale>", "t"))
     .addOption(scale("--eigenvalues <scale>", "the eigenvalues"))
     .action(async (runs: readonly string[], flags: ReportFlags) => {
@@ -212,6 +239,8 @@ function createProgram(context: CommandContext, done: (code: number) => void): C
   verb("bench", "verify the kernels of a suite against float64, then time them")
     .addArgument(new Argument("[suite]", "what to measure (default: everything)").choices(SUITE_NAMES))
     .option("--peers", "beside the alternatives, in the same browser page (their npm packages must be installed)")
+    .option("--only <text>", "only rows whose names contain the text")
+    .option("--soak <steps>", "in the suite step: so many steps, for speed, memory and objects", wholeNumber(1))
     .option("--out <file>", "also write the JSON document there")
     .addOption(runtime().default("chrome"))
     .action(async (suite: SuiteName | undefined, flags: BenchFlags) => {
@@ -243,6 +272,12 @@ function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError("It must be a positive number.");
+}
+
 function portNumber(text: string): number {
   const port = wholeNumber(1)(text);
   if (port <= 65535) return port;
@@ -266,7 +301,7 @@ function usageError(error: CommanderError, args: readonly string[]): EngineError
   return new EngineError({
     code: "CLI-USAGE",
     message: isHelp
-      ? "No verb was given; there are train, plan, report, eigh, svd, bench, serve, info and complete"
+      ? "No verb was given; there are train, plan, staircases, report, eval, views, eigh, svd, bench, serve, info and complete"
       : first,
     fix: [
       ...rest.map((line) => line.replace(/[()]/g, "")),

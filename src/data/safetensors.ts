@@ -67,14 +67,24 @@ export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsFi
   if (!header) throw damaged("its header is not a JSON object");
   const body = bytes.subarray(8 + headerBytes);
   const tensors: Record<string, Safetensor> = {};
+  const ranges: { key: string; start: number; end: number }[] = [];
   for (const [key, entry] of Object.entries(header)) {
     if (key === "__metadata__") continue;
     const { dtype, shape, start, end } = tensorEntry(entry) ?? {};
+    if (dtype === undefined || !shape || start === undefined || end === undefined) {
+      throw damaged(`tensor ${key} has no dtype, shape and data_offsets`);
+    }
+    ranges.push({ key, start, end });
     // PyTorch's counters of batches, the only integers in its models' files, are passed over.
     if (dtype === "I64" && /(?:^|\.)num_batches_tracked$/.test(key)) continue;
     const array = dtype === "F32" || dtype === "U32" ? DTYPES[dtype] : undefined;
-    if (!array || !shape || start === undefined || end === undefined) {
-      throw damaged(`tensor ${key} has no dtype F32 or U32, shape and data_offsets`);
+    if (!array) {
+      throw dataError(
+        "DATA-SAFETENSORS",
+        name,
+        `In ${name}, tensor ${key} has dtype ${dtype}; F32 and U32 are read.`,
+        "Save the model in float32.",
+      );
     }
     const elements = shape.reduce((product, extent) => product * extent, 1);
     if (end - start !== 4 * elements) throw damaged(`tensor ${key} of shape [${shape}] has ${end - start} bytes`);
@@ -88,6 +98,13 @@ export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsFi
     }
     tensors[key] = { shape, data: new array(body.slice(start, end).buffer) };
   }
+  // Without holes and overlaps, as the format asks for: a header that says otherwise belongs to other data.
+  let position = 0;
+  for (const { key, start, end } of ranges.sort((a, b) => a.start - b.start || a.end - b.end)) {
+    if (start !== position) throw damaged(`tensor ${key} begins at byte ${start} of the data, not at ${position}`);
+    position = end;
+  }
+  if (position !== body.byteLength) throw damaged(`${body.byteLength - position} bytes follow the last tensor`);
   return { tensors, metadata: stringValues(header.__metadata__) };
 }
 

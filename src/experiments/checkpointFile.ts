@@ -44,10 +44,29 @@ export function encodeCheckpoint(
 }
 
 /**
- * @throws EngineError DATA-SAFETENSORS, DATA-TRUNCATED for a damaged file, RUN-NEWER, RUN-CHECKPOINT-FOREIGN for one of another run,
- *         RUN-DATA-CHANGED when the data set is not the one it was trained on
+ * @throws EngineError those of `decodeCheckpointOf`, RUN-DATA-CHANGED when the data set is not the one it was trained on
  */
 export function decodeCheckpoint(bytes: Uint8Array, owner: CheckpointOwner): Checkpoint {
+  const { dataHash, ...checkpoint } = decodeCheckpointOf(bytes, owner.config);
+  if (dataHash === owner.dataHash) return checkpoint;
+  throw new EngineError({
+    code: "RUN-DATA-CHANGED",
+    message: `The run was trained on other data: SHA-256 ${dataHash?.slice(0, 12)}… before, ${owner.dataHash.slice(0, 12)}… now`,
+    fix: "Resume with --data naming the folder the run was started with.",
+    where: "--data",
+    detail: { before: dataHash, now: owner.dataHash },
+  });
+}
+
+/**
+ * A checkpoint of a configuration, on whatever data.
+ *
+ * @throws EngineError DATA-SAFETENSORS, DATA-TRUNCATED for a damaged file, RUN-NEWER, RUN-CHECKPOINT-FOREIGN for one of another run
+ */
+export function decodeCheckpointOf(
+  bytes: Uint8Array,
+  owner: RunConfig,
+): Checkpoint & { readonly dataHash: string | undefined } {
   const { tensors, metadata } = parseSafetensors(bytes, CHECKPOINT_FILE);
   const { format = "", step = "", records = "", dataHash, config } = metadata;
   if (Number(format) > RUN_FORMAT) {
@@ -58,7 +77,7 @@ export function decodeCheckpoint(bytes: Uint8Array, owner: CheckpointOwner): Che
       where: CHECKPOINT_FILE,
     });
   }
-  if (!/^\d+$/.test(step) || !/^\d+$/.test(records) || config !== canonicalConfig(owner.config)) {
+  if (!/^\d+$/.test(step) || !/^\d+$/.test(records) || config !== canonicalConfig(owner)) {
     throw new EngineError({
       code: "RUN-CHECKPOINT-FOREIGN",
       message: `${CHECKPOINT_FILE} ${config === undefined ? "was not written by eigenstep" : "belongs to a run with another configuration"}`,
@@ -66,16 +85,7 @@ export function decodeCheckpoint(bytes: Uint8Array, owner: CheckpointOwner): Che
       where: CHECKPOINT_FILE,
     });
   }
-  if (dataHash !== owner.dataHash) {
-    throw new EngineError({
-      code: "RUN-DATA-CHANGED",
-      message: `The run was trained on other data: SHA-256 ${dataHash?.slice(0, 12)}… before, ${owner.dataHash.slice(0, 12)}… now`,
-      fix: "Resume with --data naming the folder the run was started with.",
-      where: "--data",
-      detail: { before: dataHash, now: owner.dataHash },
-    });
-  }
-  return { step: Number(step), records: Number(records), tensors };
+  return { step: Number(step), records: Number(records), tensors, dataHash };
 }
 
 /**

@@ -8,6 +8,8 @@ import type { AdapterDescription } from "../device/adapter.ts";
 import type { Engine } from "../device/engine.ts";
 import type { LinearConfig } from "./linear/config.ts";
 import type { NetworkConfig } from "./network/config.ts";
+import type { OperatorIdentityConfig } from "./operatorIdentity/config.ts";
+import type { OperatorTrainingConfig } from "./operatorTraining/config.ts";
 
 /** Version of the configuration's and the run folder's layout; a reader refuses later ones. */
 export const RUN_FORMAT = 1;
@@ -39,7 +41,7 @@ export interface KernelConfig {
 }
 
 /** Every kind of experiment; discriminated by `kind`. */
-export type RunConfig = LinearConfig | NetworkConfig;
+export type RunConfig = LinearConfig | NetworkConfig | OperatorIdentityConfig | OperatorTrainingConfig;
 
 /** One line of metrics.jsonl. */
 export interface MetricsRecord {

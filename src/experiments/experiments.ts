@@ -4,6 +4,8 @@ import type { RunConfig, RunExperiment, RunRequest, RunResult, RunSink } from ".
 import type { PlanDocument } from "./describePlan.ts";
 import { linearExperiment } from "./linear/experiment.ts";
 import { networkExperiment } from "./network/experiment.ts";
+import { operatorIdentityExperiment } from "./operatorIdentity/experiment.ts";
+import { operatorTrainingExperiment } from "./operatorTraining/experiment.ts";
 
 /** Data sets that come as files. */
 export type FileSource = "mnist" | "cifar10" | "stl10";
@@ -21,6 +23,8 @@ export interface Experiment<C extends RunConfig> {
 const EXPERIMENTS: { readonly [K in RunConfig["kind"]]: Experiment<Extract<RunConfig, { kind: K }>> } = {
   linear: linearExperiment,
   network: networkExperiment,
+  "operator-identity": operatorIdentityExperiment,
+  "operator-training": operatorTrainingExperiment,
 };
 
 /** The table's types say that each entry takes its own kind; TypeScript cannot follow that through an index. */

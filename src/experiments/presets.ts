@@ -3,6 +3,8 @@ import type { RunConfig } from "./contract.ts";
 import { extended } from "./extend.ts";
 import type { LinearConfig } from "./linear/config.ts";
 import type { NetworkConfig } from "./network/config.ts";
+import type { OperatorIdentityConfig } from "./operatorIdentity/config.ts";
+import type { OperatorTrainingConfig } from "./operatorTraining/config.ts";
 import bimodalBarlow from "./presets/bimodal-barlow.json" with { type: "json" };
 import bimodalSimclr from "./presets/bimodal-simclr.json" with { type: "json" };
 import bimodalVicreg from "./presets/bimodal-vicreg.json" with { type: "json" };
@@ -21,6 +23,8 @@ import linearExtentBias from "./presets/linear-extent-bias.json" with { type: "j
 import linearMnist from "./presets/linear-mnist.json" with { type: "json" };
 import linearSynthetic from "./presets/linear-synthetic.json" with { type: "json" };
 import mlpBarlow from "./presets/mlp-barlow.json" with { type: "json" };
+import operatorIdentity from "./presets/operator-identity.json" with { type: "json" };
+import operatorTraining from "./presets/operator-training.json" with { type: "json" };
 import resnet18CifarBarlow from "./presets/resnet18-cifar-barlow.json" with { type: "json" };
 import resnet18CifarByol from "./presets/resnet18-cifar-byol.json" with { type: "json" };
 import resnet18CifarSimclr from "./presets/resnet18-cifar-simclr.json" with { type: "json" };
@@ -97,5 +101,13 @@ export const networkPresets = extended([
   stl10Resnet50VicregStandard,
 ]) as unknown as Readonly<Record<string, NetworkConfig>>;
 
+export const operatorPresets = extended([operatorIdentity, operatorTraining]) as unknown as Readonly<
+  Record<string, OperatorIdentityConfig | OperatorTrainingConfig>
+>;
+
 /** By name; the keys are what `eigenstep train` takes. */
-export const presets: Readonly<Record<string, RunConfig>> = { ...linearPresets, ...networkPresets };
+export const presets: Readonly<Record<string, RunConfig>> = {
+  ...linearPresets,
+  ...networkPresets,
+  ...operatorPresets,
+};

@@ -5,7 +5,10 @@ import augmentImageShader from "../../shaders/augment/augment_image.wgsl";
 import epochIndicesShader from "../../shaders/augment/epoch_indices.wgsl";
 import gaussianBlurShader from "../../shaders/augment/gaussian_blur.wgsl";
 import packPixelsShader from "../../shaders/augment/pack_pixels.wgsl";
+import multiplyAddShader from "../../shaders/bench/multiply_add.wgsl";
 import gatherCropShader from "../../shaders/data/gather_crop.wgsl";
+import gatherRowsShader from "../../shaders/data/gather_rows.wgsl";
+import connectionGramShader from "../../shaders/dual/connection_gram.wgsl";
 import copyRangeShader from "../../shaders/elementwise/copy_range.wgsl";
 import elementwiseBinaryShader from "../../shaders/elementwise/elementwise_binary.wgsl";
 import elementwiseUnaryShader from "../../shaders/elementwise/elementwise_unary.wgsl";
@@ -37,6 +40,7 @@ import svdValuesShader from "../../shaders/linalg/svd_values.wgsl";
 import svdVectorsShader from "../../shaders/linalg/svd_vectors.wgsl";
 import symmetricPowerShader from "../../shaders/linalg/symmetric_power.wgsl";
 import symmetricPowerGradShader from "../../shaders/linalg/symmetric_power_grad.wgsl";
+import softmaxCrossEntropyShader from "../../shaders/loss/softmax_cross_entropy.wgsl";
 import matmulRegisterShader from "../../shaders/matmul/matmul_register.wgsl";
 import matmulWorkgroupShader from "../../shaders/matmul/matmul_workgroup.wgsl";
 import batchNormApplyShader from "../../shaders/norm/batch_norm_apply.wgsl";
@@ -90,11 +94,13 @@ import {
   conv2dWeightGradRegister,
   conv2dWeightGradWorkgroup,
   conv2dWorkgroup,
-} from "./convLibrary.ts";
+} from "./conv.ts";
 import { ceilDiv, foldGrid } from "./grid.ts";
+import { hltmKernels } from "./hltm.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 
-export * from "./convLibrary.ts";
+export * from "./conv.ts";
+export * from "./hltm.ts";
 
 export const elementwiseBinary = defineKernel(elementwiseBinaryShader, ({ count }, { WG, QUADS }) =>
   foldGrid(ceilDiv(count, 4 * QUADS * WG)),
@@ -131,6 +137,9 @@ export const gatherCrop = defineKernel(
   gatherCropShader,
   ({ views, images, channels, crop_height, crop_width }, { WG }) =>
     foldGrid(ceilDiv(views * images * channels * crop_height * crop_width, WG)),
+);
+export const gatherRows = defineKernel(gatherRowsShader, ({ rows, columns }, { WG }) =>
+  foldGrid(ceilDiv(rows * columns, 4 * WG)),
 );
 export const stepAdvance = defineKernel(stepAdvanceShader, () => [1, 1, 1]);
 export const metricsRecord = defineKernel(metricsRecordShader, () => [1, 1, 1]);
@@ -252,6 +261,7 @@ export const movingAverage = defineKernel(movingAverageShader, ({ count }, { WG 
 
 const rowLanesGrid = ({ rows }: { rows: number }, { WG, LANES }: { WG: number; LANES: number }) =>
   foldGrid(ceilDiv(rows * LANES, WG));
+export const softmaxCrossEntropy = defineKernel(softmaxCrossEntropyShader, rowLanesGrid);
 export const l2Normalize = defineKernel(l2NormalizeShader, rowLanesGrid);
 export const l2NormalizeGrad = defineKernel(l2NormalizeGradShader, rowLanesGrid);
 export const cosineRows = defineKernel(cosineRowsShader, rowLanesGrid);
@@ -279,6 +289,10 @@ export const vicregPull = defineKernel(vicregPullShader, ({ count }, { WG }) => 
 export const distanceContrast = defineKernel(distanceContrastShader, ({ rows }, { WG }) => foldGrid(ceilDiv(rows, WG)));
 export const distanceContrastGrad = defineKernel(distanceContrastGradShader, ({ rows, columns }, { WG }) =>
   foldGrid(ceilDiv(rows * columns, WG)),
+);
+export const multiplyAdd = defineKernel(multiplyAddShader, ({ groups }) => [groups, 1, 1]);
+export const connectionGram = defineKernel(connectionGramShader, ({ outputs, samples }, { WG }) =>
+  foldGrid(ceilDiv((outputs * samples) ** 2, 4 * WG)),
 );
 
 export const library: Readonly<Record<string, Kernel>> = {
@@ -309,6 +323,7 @@ export const library: Readonly<Record<string, Kernel>> = {
   sgd,
   randomFill,
   gatherCrop,
+  gatherRows,
   stepAdvance,
   metricsRecord,
   jacobiEigh,
@@ -359,6 +374,7 @@ export const library: Readonly<Record<string, Kernel>> = {
   averagePoolGrad,
   gelu,
   movingAverage,
+  softmaxCrossEntropy,
   cosineRows,
   cosineRowsGrad,
   distanceContrast,
@@ -371,4 +387,7 @@ export const library: Readonly<Record<string, Kernel>> = {
   barlowColumns,
   vicregColumns,
   vicregPull,
+  multiplyAdd,
+  connectionGram,
+  ...hltmKernels,
 };

@@ -1,4 +1,4 @@
-/** Parameters of all calls of a solver in one uniform buffer; equal contents share a range. */
+/** Parameters of all calls of a plan in one uniform buffer; equal contents share a range. */
 import type { KernelCall } from "../kernels/call.ts";
 import { packParams } from "../kernels/kernel.ts";
 
@@ -11,7 +11,7 @@ export interface PackedUniforms {
   readonly ranges: readonly { readonly offset: number; readonly size: number }[];
 }
 
-export function packUniforms(calls: readonly KernelCall[]): PackedUniforms {
+export function packUniforms(calls: readonly Pick<KernelCall, "kernel" | "params">[]): PackedUniforms {
   const distinct = new Map<string, { readonly packed: Uint8Array; readonly offset: number; readonly size: number }>();
   let end = 0;
   const ranges = calls.map(({ kernel, params }) => {

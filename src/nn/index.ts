@@ -1,4 +1,5 @@
 /** Models: layers, ResNets, small networks, projectors, target networks, weights. Re-exports only. */
+export * from "./fold.ts";
 export * from "./init.ts";
 export * from "./layers.ts";
 export * from "./mlp.ts";

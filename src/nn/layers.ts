@@ -1,6 +1,6 @@
 /** Layers: functions of a scope and a tensor. Names, shapes and first values as in PyTorch. */
 import { conv2d } from "../autodiff/conv.ts";
-import { add, matmul } from "../autodiff/functions.ts";
+import { add, matmul, relu as rectified } from "../autodiff/functions.ts";
 import type { Tensor } from "../autodiff/graph.ts";
 import { batchNorm, type StatisticMode } from "../autodiff/norm.ts";
 import { shapeError } from "../ops/opDefinition.ts";
@@ -114,6 +114,7 @@ export function batchNormLayer(
   channels: number,
   options: NormOptions = {},
 ): (x: Tensor, application?: NormApplication) => Tensor {
+  if (scope.isFolded) return shiftLayer(scope, name, channels);
   const { affine: hasAffine = true, scale = 1, ...statistics } = options;
   const affine = scope.within(name, (own) => {
     if (!hasAffine) return undefined;
@@ -129,5 +130,21 @@ export function batchNormLayer(
       const { y, moments } = batchNorm(x, { affine, addend, relu, running, ...statistics });
       if (!running) scope.noteMoments(name, channels, moments);
       return scope.observe(name, y);
+    });
+}
+
+/** What is left of a folded normalisation: `name`.bias [C] is added, with addend and ReLU in the epilogue of the product before. */
+function shiftLayer(
+  scope: ParameterScope,
+  name: string,
+  channels: number,
+): (x: Tensor, application?: NormApplication) => Tensor {
+  const spec = { shape: [channels], layout: { kind: "plain" }, init: constantInit(0) } as const;
+  const shift = scope.within(name, (own) => own.parameter("bias", spec));
+  return (x, { relu = false, addend } = {}) =>
+    scope.graph.scope(name, () => {
+      const shifted = add(x, shift);
+      const y = addend ? add(shifted, addend) : shifted;
+      return scope.observe(name, relu ? rectified(y) : y);
     });
 }

@@ -26,6 +26,7 @@ interface Registry {
   /** Batch statistics of every application of a layer, in order. */
   readonly applied: Map<string, { readonly spec: RunningSpec; readonly moments: Tensor[] }>;
   readonly running: RunningStatistics | undefined;
+  readonly isFolded: boolean;
   /** Outputs of layers, blocks and poolings by path, in the order in which they were first computed. */
   readonly outputs: Map<string, Tensor>;
 }
@@ -33,6 +34,19 @@ interface Registry {
 export interface ScopeOptions {
   /** Inference with these running statistics; batch statistics unless given. */
   readonly running?: RunningStatistics | undefined;
+  /** Inference with parameters from `foldBatchNorm`: a batch normalisation only adds its shift. False unless given. */
+  readonly isFolded?: boolean;
+}
+
+function emptyMaps(): Pick<Registry, "parameters" | "applied" | "outputs"> {
+  return { parameters: new Map(), applied: new Map(), outputs: new Map() };
+}
+
+/** A batch normalisation as one of its applications has it in the graph. */
+export interface Normalization {
+  /** Path of the layer, e.g. `layer1.0.bn1`. */
+  readonly name: string;
+  readonly node: Node;
 }
 
 /** Name of the state that holds running statistics. */
@@ -48,25 +62,14 @@ export class ParameterScope {
   }
 
   /** The root scope of networks whose parameters are the graph's own. */
-  static create(graph: Graph, { running }: ScopeOptions = {}): ParameterScope {
+  static create(graph: Graph, { running, isFolded = false }: ScopeOptions = {}): ParameterScope {
     const resolve = ({ name, shape }: ParameterSpec): Tensor => graph.parameter(name, shape);
-    return new ParameterScope(
-      { graph, resolve, parameters: new Map(), applied: new Map(), outputs: new Map(), running },
-      "",
-    );
+    return new ParameterScope({ graph, resolve, ...emptyMaps(), running, isFolded }, "");
   }
 
   /** The root scope of networks whose parameters are found elsewhere, by full name. */
   static over(graph: Graph, resolve: (spec: ParameterSpec) => Tensor): ParameterScope {
-    const registry = {
-      graph,
-      resolve,
-      parameters: new Map(),
-      applied: new Map(),
-      outputs: new Map(),
-      running: undefined,
-    };
-    return new ParameterScope(registry, "");
+    return new ParameterScope({ graph, resolve, ...emptyMaps(), running: undefined, isFolded: false }, "");
   }
 
   get graph(): Graph {
@@ -74,7 +77,12 @@ export class ParameterScope {
   }
 
   get isInference(): boolean {
-    return this.#registry.running !== undefined;
+    return this.#registry.running !== undefined || this.isFolded;
+  }
+
+  /** Batch normalisations are part of the weights before them. */
+  get isFolded(): boolean {
+    return this.#registry.isFolded;
   }
 
   /** Builds inside a named part; names join by dots, labels of nodes by slashes. */
@@ -139,6 +147,13 @@ export class ParameterScope {
     }
     const offset = runningElements([...applied.values()].map(({ spec }) => spec));
     applied.set(path, { spec: { name: path, channels, offset }, moments: [moments] });
+  }
+
+  /** Batch normalisations applied so far with the batch's own statistics. */
+  normalizations(): readonly Normalization[] {
+    return [...this.#registry.applied.values()].flatMap(({ spec: { name }, moments }) =>
+      moments.flatMap(({ node }) => (node ? [{ name, node }] : [])),
+    );
   }
 
   /**
@@ -210,9 +225,10 @@ export class ParameterScope {
 export function describeModel(
   model: Model,
   inputShape: readonly number[],
+  options: Pick<ScopeOptions, "isFolded"> = {},
 ): ModelSpec & { readonly outputShape: readonly number[] } {
   const scratch = new Graph();
-  const scope = ParameterScope.create(scratch);
+  const scope = ParameterScope.create(scratch, options);
   const { shape } = model(scope, scratch.input("model input", inputShape));
   return { ...scope.spec(), outputShape: shape };
 }

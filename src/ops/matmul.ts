@@ -1,5 +1,5 @@
 /** Matrix product with a fused epilogue, and the table that picks its kernel. */
-import { ceilDiv } from "../kernels/grid.ts";
+import { ceilDiv, MAX_GRID_DIMENSION } from "../kernels/grid.ts";
 import type { Kernel } from "../kernels/kernel.ts";
 import { matmulRegister, matmulWorkgroup } from "../kernels/library.ts";
 import type { KnobValues } from "../kernels/specialize.ts";
@@ -187,13 +187,15 @@ export function chooseMatmul(
   const rows = leastWaste(m, heights);
   const quads = target.isSoftware ? (n <= 12 ? ceilDiv(n, 4) : leastWaste(n, [8, 4]) / 4) : 1;
   const workgroupX = Math.min(8, 2 ** Math.ceil(Math.log2(ceilDiv(n, 4 * quads))));
+  // Taller workgroups where the grid's second dimension would not hold the product.
+  const leastY = 2 ** Math.ceil(Math.log2(ceilDiv(m, rows * MAX_GRID_DIMENSION)));
   return {
     kernel: matmulRegister,
     knobs: {
       ROWS: rows,
       QUADS: quads,
       WG_X: workgroupX,
-      WG_Y: (target.isSoftware ? 8 : 64) / workgroupX,
+      WG_Y: Math.max((target.isSoftware ? 8 : 64) / workgroupX, leastY),
       A_ALIGNED: aVector,
       B_ALIGNED: bAligned,
     },

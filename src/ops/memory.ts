@@ -32,6 +32,38 @@ export const copyOp: OpDefinition<Record<never, never>> = {
   lower: ({ inputs, outputs }) => [copyCall(operand(inputs, 0), 0, operand(outputs, 0).offset)],
 };
 
+/** Inputs: values, state of as many elements (written). Copies the values into the state. */
+export const assignOp: OpDefinition<Record<never, never>> = {
+  name: "assign",
+  acceptsOffsets: "all",
+  writes: [1],
+  infer(inputs) {
+    requireInputs("assign", inputs, 2);
+    const [values, state] = [operand(inputs, 0), operand(inputs, 1)];
+    if (elementCount(values.shape) !== elementCount(state.shape) || values.dtype !== state.dtype) {
+      throw shapeError(
+        "assign",
+        inputs,
+        "values and state differ in size or type",
+        "Pass as many values as the state has.",
+      );
+    }
+    return [];
+  },
+  flops: () => 0,
+  lower({ inputs }) {
+    const [values, state] = [operand(inputs, 0), operand(inputs, 1)];
+    return [
+      {
+        kernel: copyRange,
+        knobs: {},
+        params: { count: elementCount(values.shape), x_offset: values.offset, y_offset: state.offset },
+        bindings: { x: { kind: "input", index: 0 }, y: { kind: "input", index: 1 } },
+      },
+    ];
+  },
+};
+
 export interface ConcatAttributes {
   /** Shape of the result; the parts follow each other in memory at `offsets`. */
   readonly shape: readonly number[];

@@ -1,25 +1,9 @@
-/** A run in words: what was trained on what, and the numbers of its summary, as rows for tables. */
+/** What every run can say about itself: its configuration, and the numbers of its summary, as rows for tables. */
 import { z } from "zod";
-import type { Descent } from "./curves.ts";
 import { formatBytes, formatDuration, formatNumber } from "./format.ts";
 import type { StoredConfig, StoredRun } from "./readRun.ts";
-import { relativeError, type StepTimes } from "./stepTimes.ts";
+import type { Row } from "./tables.ts";
 
-export type Row = readonly [name: string, value: string];
-
-const descentSchema = z.object({
-  steps: z.int().min(1),
-  optimizer: z.object({ learningRate: z.number().positive(), momentum: z.number().min(0).lt(1) }),
-});
-const linearSchema = z.object({
-  model: z.object({ outputs: z.number() }),
-  data: z.object({
-    source: z.string(),
-    images: z.number().optional(),
-    pairs: z.number().optional(),
-    crop: z.number().optional(),
-  }),
-});
 const adapterSchema = z.looseObject({
   vendor: z.string(),
   architecture: z.string(),
@@ -27,40 +11,17 @@ const adapterSchema = z.looseObject({
   description: z.string(),
   isSoftware: z.boolean(),
 });
+const stopSchema = z.object({ reason: z.string(), step: z.number(), where: z.string().optional() });
 const summarySchema = z.object({
   adapter: adapterSchema.optional().catch(undefined),
   counters: z.record(z.string(), z.number()).optional().catch(undefined),
   wallMs: z.number().optional().catch(undefined),
   runtime: z.string().optional().catch(undefined),
   version: z.string().optional().catch(undefined),
-  stopped: z.object({ reason: z.string(), step: z.number() }).optional().catch(undefined),
+  stopped: stopSchema.optional().catch(undefined),
 });
 
-/** Learning rate and momentum, if the run is gradient descent as the theory knows it. */
-export function descentOf(config: StoredConfig): Descent | undefined {
-  const parsed = config.kind === "linear" ? descentSchema.safeParse(config).data : undefined;
-  return parsed && { ...parsed.optimizer, steps: parsed.steps };
-}
-
-/** One sentence: the encoder, the loss and the data. */
-export function trainedOn(config: StoredConfig): string {
-  const known = config.kind === "linear" ? linearSchema.safeParse(config).data : undefined;
-  if (!known) return `An experiment of kind “${config.kind}”, preset ${config.preset}.`;
-  const { data, model } = known;
-  return `A linear encoder z = W x with ${model.outputs} outputs, trained by full-batch gradient descent on the loss ‖C − I‖², where C is the cross-correlation of the embeddings of two views, of ${dataWords(data)}.`;
-}
-
-function dataWords({ source, images, pairs, crop }: z.infer<typeof linearSchema>["data"]): string {
-  const names: Readonly<Record<string, string>> = { cifar10: "CIFAR-10", mnist: "MNIST" };
-  if (images !== undefined)
-    return `${images} ${names[source] ?? source} images: two random ${crop} × ${crop} crops of each`;
-  const data: Readonly<Record<string, string>> = {
-    "synthetic-spectrum": "Gaussian pairs with a prescribed spectrum",
-    "extent-bias": "pairs with a wide and a narrow feature",
-    "amplitude-bias": "pairs with a strong and a weak feature",
-  };
-  return `${pairs ?? "some"} ${data[source] ?? `pairs (${source})`}`;
-}
+type Stop = z.infer<typeof stopSchema>;
 
 /** Every value of the configuration by its path, as `--set` names it. Kernel variants, which are many, are counted. */
 export function configRows(config: StoredConfig): Row[] {
@@ -85,13 +46,23 @@ export function summaryRows(run: StoredRun): Row[] {
     ["records", `${run.records.length}, steps ${first?.step ?? "-"} to ${last?.step ?? "-"}`],
     ["loss", `${lossText(first?.loss)} → ${lossText(last?.loss)}`],
   ];
-  if (known?.stopped) rows.push(["ended", `${known.stopped.reason} at step ${known.stopped.step}`]);
+  if (known?.stopped) rows.push(["ended", stopWords(known.stopped)]);
   if (known?.wallMs !== undefined) rows.push(["wall time", formatDuration(known.wallMs / 1000)]);
   if (known?.adapter) rows.push(["adapter", adapterText(known.adapter)]);
   if (known?.runtime) rows.push(["runtime", known.runtime]);
   if (known?.version) rows.push(["trained by", `eigenstep ${known.version}`]);
   for (const [name, value] of Object.entries(known?.counters ?? {})) rows.push(counterRow(name, value));
   return rows;
+}
+
+/** "diverged at step 7, first in the output of encoder.layer1". */
+function stopWords({ reason, step, where }: Stop): string {
+  return `${reason} at step ${step}${where ? `, first in ${where}` : ""}`;
+}
+
+/** Why and where a run ended before its last step, if it did. */
+export function stopOf(run: StoredRun): Stop | undefined {
+  return summarySchema.safeParse(run.summary ?? {}).data?.stopped;
 }
 
 /** Vendor, architecture and so on; a software adapter is called one. */
@@ -117,13 +88,4 @@ function counterRow(name: string, value: number): Row {
 
 export function lossText(loss: number | undefined): string {
   return loss === undefined ? "-" : Number.isNaN(loss) ? "not finite" : formatNumber(loss);
-}
-
-/** The largest error among the modes that the theory is held to. */
-export function worstError(steps: StepTimes): number | undefined {
-  const errors = steps.discrete.flatMap((_, mode) => {
-    const error = steps.admitted[mode] ? relativeError(steps, mode) : null;
-    return error === null ? [] : [Math.abs(error)];
-  });
-  return errors.length > 0 ? Math.max(...errors) : undefined;
 }

@@ -1,7 +1,7 @@
-/** The paper's two panels for one run or several: which curves, colours, domains and rules; `panel.ts` draws them. */
+/** The paper's two panels for one run or several: which curves, colours and rules; `panel.ts` draws them. */
 import { interpolateViridis } from "d3-scale-chromatic";
 import type { MetricsRecord } from "../experiments/contract.ts";
-import type { Axis, ScaleName } from "./axes.ts";
+import type { ScaleName } from "./axes.ts";
 import {
   type Curves,
   type Descent,
@@ -11,24 +11,38 @@ import {
   measuredCurves,
   type Series,
 } from "./curves.ts";
-import { attributes } from "./markup.ts";
-import {
-  type Curve,
-  type Layer,
-  type LegendEntry,
-  type Look,
-  PANEL_WIDTH,
-  type PanelSpec,
-  panelHeight,
-  panelSvg,
-  type Rule,
-} from "./panel.ts";
+import { eigenvalueDomain, endOf, lossDomain, startOf, timeAxis } from "./domains.ts";
+import { fullLayout, type PanelLayout } from "./layout.ts";
+import type { Curve, Layer, LegendEntry, Look, PanelSpec } from "./panel.ts";
+import { detectedRules, FAINT, PREDICTED, predictedRules, RULE } from "./stepRules.ts";
 import type { StepTimes } from "./stepTimes.ts";
+
+/** What the two panels say about a run. */
+export interface PanelWords {
+  /** Follows the title “(a) Loss”: what it is the loss on. */
+  readonly lossOn: string;
+  readonly lossAxis: string;
+  /** The recorded matrix, with its symbol where that says enough. */
+  readonly spectrumOf: string;
+  readonly timeAxis: string;
+  /** Eigenvalues rise to 1 and are learned at ½, and the loss falls to 0, as in a linear run; of others no scale is known beforehand. */
+  readonly isUnitStaircase: boolean;
+}
+
+/** A step that was detected in the recorded spectrum. */
+export interface DetectedStair {
+  readonly t: number;
+  /** From 1. */
+  readonly mode: number;
+  readonly isAccepted: boolean;
+}
 
 /** What the figure needs of a run. */
 export interface FigureRun {
   readonly label: string;
   readonly records: readonly MetricsRecord[];
+  readonly words: PanelWords;
+  readonly stairs?: readonly DetectedStair[] | undefined;
   readonly steps?: StepTimes | undefined;
   readonly theory?: ModeTheory | undefined;
   readonly descent?: Descent | undefined;
@@ -50,7 +64,7 @@ export interface Figure {
   readonly timeLabel: string;
 }
 
-interface DrawnRun {
+export interface DrawnRun {
   readonly run: FigureRun;
   readonly measured: Curves;
   readonly predicted: Readonly<Partial<Record<TheoryName, Curves>>>;
@@ -63,7 +77,6 @@ const RUN_COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B
 /** Measured: broad, coloured, solid. Predicted: thin, black, dashed, on top: both are seen where they agree, on grey paper too. */
 const LOSS: Look = { stroke: "#56B4E9", width: 4.5 };
 const THEORY: Look = { stroke: "#000", width: 1.3, dash: "6 4" };
-const RULE: Look = { stroke: "#777", width: 1, dash: "4 3" };
 
 /** Computes the curves of all runs. */
 export function createFigure(runs: readonly FigureRun[]): Figure {
@@ -82,47 +95,16 @@ export function createFigure(runs: readonly FigureRun[]): Figure {
   );
   // A run that is too long for the recurrence has the other theory only; then all do.
   const isMixed = drawn.some(({ run, predicted }) => run.theory !== undefined && predicted.descent === undefined);
-  const hasMomentum = runs.some(({ descent }) => (descent?.momentum ?? 0) > 0);
   return {
     runs: drawn,
     theories: isMixed ? theories.filter((name) => name === "flow") : theories,
-    timeLabel: `t = learning rate × step${hasMomentum ? " / (1 − momentum)" : ""}`,
+    timeLabel: longest(runs.map(({ words }) => words.timeAxis)),
   };
 }
 
-/** Both panels in a view. `theories` limits what is in them to what is to be seen in a picture without switches. */
-export function panelsOf(
-  figure: Figure,
-  view: View,
-  theories: readonly TheoryName[] = figure.theories,
-): [PanelSpec, PanelSpec] {
-  const id = `${view.time}-${view.eigenvalues}`;
-  return [lossPanel(figure, view, theories, id), eigenvaluePanel(figure, view, theories, id)];
-}
-
-/** Several panels, one above the other, as one SVG. */
-export function stackedSvg(panels: readonly PanelSpec[]): string {
-  const tops = panels.map((_, index) => panels.slice(0, index).reduce((sum, panel) => sum + panelHeight(panel), 0));
-  const height = panels.reduce((sum, panel) => sum + panelHeight(panel), 0);
-  const size = { viewBox: `0 0 ${PANEL_WIDTH} ${height}`, width: PANEL_WIDTH, height };
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg"${attributes(size)}>`,
-    ...panels.map((panel, index) => panelSvg(panel, tops[index])),
-    "</svg>",
-  ].join("\n");
-}
-
-function endOf(runs: readonly FigureRun[]): number {
-  return Math.max(...runs.map(({ records }) => records.at(-1)?.t ?? 0)) || 1;
-}
-
-/** Where a logarithmic axis of t begins: well before the first step, but not before there are records. */
-function startOf(runs: readonly FigureRun[], end: number): number {
-  const first = Math.min(...runs.map(({ records }) => records.find(({ t }) => t > 0)?.t ?? end / 100));
-  const steps = runs.flatMap(({ steps: known }) => (known ? [...known.discrete, ...known.measured] : []));
-  const positive = steps.filter((time) => time !== null && time > 0) as number[];
-  const wanted = positive.length > 0 ? Math.min(...positive) / 4 : end / 1000;
-  return Math.min(Math.max(first, Math.min(wanted, end / 4)), end / 2);
+/** One clock's name contains the other's where they differ: `… / (1 − momentum)`. */
+function longest(texts: readonly string[]): string {
+  return texts.reduce((most, text) => (text.length > most.length ? text : most), "");
 }
 
 function sampleTimes(start: number, end: number): Float64Array {
@@ -134,27 +116,44 @@ function sampleTimes(start: number, end: number): Float64Array {
   return times.sort();
 }
 
-function timeAxis(figure: Figure, view: View): Axis {
-  const runs = figure.runs.map(({ run }) => run);
-  const end = endOf(runs);
-  const isLog = view.time === "log";
-  return {
-    scale: view.time,
-    domain: [isLog ? startOf(runs, end) : 0, end],
-    label: `${figure.timeLabel}${isLog ? "  (logarithmic)" : ""}`,
-  };
+export interface PanelOptions {
+  /** Limits what is in the panels to what is to be seen in a picture without switches. */
+  readonly theories?: readonly TheoryName[];
+  readonly layouts?: readonly [loss: PanelLayout, eigenvalues: PanelLayout];
+  /** Distinguishes the panels from those of other figures in one document. */
+  readonly id?: string;
 }
 
-function lossPanel(figure: Figure, view: View, theories: readonly TheoryName[], id: string): PanelSpec {
-  const losses = figure.runs.map(({ measured }) => measured.loss);
-  const first = Math.max(...losses.map(({ y }) => y.find(Number.isFinite) ?? 0)) || 1;
-  // A diverging run leaves the panel at the top instead of flattening everything before.
-  const top = Math.min(largest(losses), 2 * first) || first;
+/** Both panels in a view. */
+export function panelsOf(figure: Figure, view: View, options: PanelOptions = {}): [PanelSpec, PanelSpec] {
+  const { theories = figure.theories, layouts = [fullLayout(260), fullLayout(330)], id = "" } = options;
+  const name = `${id}${view.time}-${view.eigenvalues}`;
+  return [
+    lossPanel(figure, view, theories, layouts[0], name),
+    eigenvaluePanel(figure, view, theories, layouts[1], name),
+  ];
+}
+
+function lossPanel(
+  figure: Figure,
+  view: View,
+  theories: readonly TheoryName[],
+  layout: PanelLayout,
+  id: string,
+): PanelSpec {
+  const isBlock = layout.heading === "block";
+  const lossOn = shared(figure, ({ lossOn }) => lossOn, "");
+  const time = timeAxis(figure, view.time);
   return {
     title: "(a) Loss",
+    subtitle: isBlock ? `Loss ${lossOn}`.trim() : lossOn,
     description: `Loss against t, measured and predicted, for ${names(figure)}`,
-    x: timeAxis(figure, view),
-    y: { scale: "linear", domain: [0, 1.04 * top], label: "loss  L = ‖C − I‖²" },
+    x: isBlock ? { ...time, label: "" } : time,
+    y: {
+      scale: "linear",
+      domain: lossDomain(figure),
+      label: isBlock ? "" : shared(figure, ({ lossAxis }) => lossAxis, "loss"),
+    },
     hasHalfLine: false,
     layers: layersOf(
       figure,
@@ -164,7 +163,7 @@ function lossPanel(figure: Figure, view: View, theories: readonly TheoryName[], 
     ),
     legend: legendOf(figure, theories, (index) => lossLook(figure, index)),
     ruleWord: "mode",
-    plotHeight: 260,
+    layout,
     id: `loss-${id}`,
   };
 }
@@ -173,24 +172,33 @@ function lossLook(figure: Figure, run: number): Look {
   return figure.runs.length > 1 ? runLook(run, 1.8) : LOSS;
 }
 
-function eigenvaluePanel(figure: Figure, view: View, theories: readonly TheoryName[], id: string): PanelSpec {
+function eigenvaluePanel(
+  figure: Figure,
+  view: View,
+  theories: readonly TheoryName[],
+  layout: PanelLayout,
+  id: string,
+): PanelSpec {
   const all = figure.runs.flatMap(({ measured }) => measured.eigenvalues);
-  const isLog = view.eigenvalues === "log";
+  const isBlock = layout.heading === "block";
   const look = (run: number, mode: number): Look => {
     const count = figure.runs[run]?.measured.eigenvalues.length ?? 1;
     const width = count > 24 ? 1.8 : 4;
     return figure.runs.length > 1 ? runLook(run, 1.5) : { stroke: modeColor(mode, count), width };
   };
+  const spectrumOf = shared(figure, (words) => words.spectrumOf, "the recorded matrices");
+  const isSymbol = spectrumOf.length === 1;
   return {
-    title: "(b) Eigenvalues of C",
-    description: `Eigenvalues of the embedding cross-correlation C against t, measured and predicted, for ${names(figure)}`,
-    x: timeAxis(figure, view),
+    title: isSymbol ? `(b) Eigenvalues of ${spectrumOf}` : "(b) Eigenvalues",
+    subtitle: isBlock ? `Eigenvalues of ${spectrumOf}` : isSymbol ? "" : `of ${spectrumOf}`,
+    description: `Eigenvalues of ${isSymbol ? `the embedding cross-correlation ${spectrumOf}` : spectrumOf} against t, measured and predicted, for ${names(figure)}`,
+    x: timeAxis(figure, view.time),
     y: {
       scale: view.eigenvalues,
-      domain: isLog ? logDomain(figure) : linearDomain(all),
-      label: `eigenvalue${isLog ? "  (logarithmic)" : ""}`,
+      domain: eigenvalueDomain(figure, view.eigenvalues),
+      label: isBlock ? "" : `eigenvalue${view.eigenvalues === "log" ? "  (logarithmic)" : ""}`,
     },
-    hasHalfLine: true,
+    hasHalfLine: figure.runs.every(({ run }) => run.words.isUnitStaircase),
     layers: layersOf(
       figure,
       theories,
@@ -199,40 +207,25 @@ function eigenvaluePanel(figure: Figure, view: View, theories: readonly TheoryNa
     ),
     legend: legendOf(figure, theories, (run) => look(run, 0), "measured, a colour for each mode"),
     ruleWord: "mode",
-    plotHeight: 330,
+    layout,
     id: `eigenvalues-${id}`,
   };
 }
 
+/** What all runs say, or `otherwise`. */
+function shared(figure: Figure, pick: (words: PanelWords) => string, otherwise: string): string {
+  const texts = new Set(figure.runs.map(({ run }) => pick(run.words)));
+  const [text] = texts;
+  return text !== undefined && texts.size === 1 ? text : otherwise;
+}
+
 /** Dark to light by mode; not so dark that the black dashes vanish, nor so light that the curve does. */
-function modeColor(mode: number, count: number): string {
+export function modeColor(mode: number, count: number): string {
   return interpolateViridis(0.25 + (count > 1 ? (0.58 * mode) / (count - 1) : 0.3));
 }
 
 function runLook(run: number, width: number): Look {
   return { stroke: RUN_COLORS[run % RUN_COLORS.length] as string, width, marker: run };
-}
-
-function linearDomain(all: readonly Series[]): [number, number] {
-  const top = Math.min(Math.max(largest(all), 0.5), 2);
-  const least = all.reduce((least, { y }) => y.reduce((a, b) => (b < a ? b : a), least), 0);
-  return [least < -0.02 ? Math.max(1.05 * least, -1) : -0.02, Math.max(1.05, 1.03 * top)];
-}
-
-/** Down to the decade of the smallest amplitude that theory or run has; rounding lives at 1e-9 and below. */
-function logDomain({ runs }: Figure): [number, number] {
-  const starts = runs.flatMap(({ run, measured }) =>
-    run.theory
-      ? run.theory.gamma.map((gamma, mode) => gamma * (run.theory?.amplitudes[mode] ?? 0) ** 2)
-      : measured.eigenvalues.map(({ y }) => y.find((value) => value > 0) ?? 0),
-  );
-  const positive = starts.filter((value) => value > 0);
-  const least = positive.length > 0 ? Math.min(...positive) : 1e-6;
-  return [Math.min(0.01, Math.max(1e-12, 10 ** Math.floor(Math.log10(least)))), 2];
-}
-
-function largest(all: readonly Series[]): number {
-  return all.reduce((most, { y }) => y.reduce((a, b) => (Number.isFinite(b) && b > a ? b : a), most), 0);
 }
 
 function layersOf(
@@ -251,6 +244,7 @@ function layersOf(
       curves: series.map((one, mode): Curve => {
         return { series: one, look: look[mode] ?? THEORY, name: name(run.label, "measured", series.length, mode) };
       }),
+      rules: several ? [] : detectedRules(run),
     };
   });
   const predicted = theories.map((theory): Layer => {
@@ -261,7 +255,7 @@ function layersOf(
         return { series: one, look, name: name(run.label, THEORY_NAMES[theory], series.length, mode) };
       });
     });
-    return { className: theory, curves, rules: rulesOf(figure, theory) };
+    return { className: theory, curves, rules: predictedRules(figure, theory) };
   });
   return [...measured, ...predicted];
 }
@@ -271,30 +265,6 @@ export const THEORY_NAMES: Readonly<Record<TheoryName, string>> = {
   flow: "theory, gradient flow",
 };
 
-/** Whether the predicted step times are drawn as vertical lines. */
-export function hasRules(figure: Figure): boolean {
-  return figure.theories.some((theory) => rulesOf(figure, theory).length > 0);
-}
-
-/** The predicted step times; of several runs only when they have the same. */
-function rulesOf(figure: Figure, theory: TheoryName): Rule[] {
-  const known = figure.runs.map(({ run }) => (theory === "flow" ? run.steps?.flow : run.steps?.discrete));
-  const [first] = known;
-  const steps = figure.runs[0]?.run.steps;
-  if (!first || !steps || !known.every((times) => times && areEqual(times, first))) return [];
-  return first.flatMap((t, mode) => {
-    const isFaint = !steps.admitted[mode];
-    return t === null ? [] : [{ t, label: `${isFaint ? "~" : ""}${mode + 1}`, isFaint }];
-  });
-}
-
-function areEqual(a: readonly (number | null)[], b: readonly (number | null)[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((value, index) => Math.abs((value ?? -1) - (b[index] ?? -1)) <= 1e-6 * (value ?? 1))
-  );
-}
-
 function legendOf(
   figure: Figure,
   theories: readonly TheoryName[],
@@ -302,14 +272,16 @@ function legendOf(
   single = "measured",
 ): LegendEntry[] {
   const several = figure.runs.length > 1;
-  const measured = figure.runs.map(({ run }, index) => ({ text: several ? run.label : single, look: look(index) }));
+  const entries = figure.runs.map(({ run }, index) => ({ text: several ? run.label : single, look: look(index) }));
   const [theory] = theories;
-  if (theory === undefined) return measured;
-  const text = theories.length > 1 ? "theory" : THEORY_NAMES[theory];
-  const rules = theories.some((one) => rulesOf(figure, one).length > 0)
-    ? [{ text: "predicted step time", look: RULE }]
-    : [];
-  return [...measured, { text, look: THEORY }, ...rules];
+  if (theory !== undefined) entries.push({ text: theories.length > 1 ? "theory" : THEORY_NAMES[theory], look: THEORY });
+  if (theories.some((one) => predictedRules(figure, one).length > 0))
+    entries.push({ text: "predicted step time", look: { ...RULE, dash: PREDICTED } });
+  const stairs = several ? [] : (figure.runs[0]?.run.stairs ?? []);
+  if (stairs.some(({ isAccepted }) => isAccepted)) entries.push({ text: "detected step", look: RULE });
+  if (stairs.some(({ isAccepted }) => !isAccepted))
+    entries.push({ text: "mode learned, not accepted as a step", look: { ...RULE, dash: FAINT } });
+  return entries;
 }
 
 function names({ runs }: Figure): string {

@@ -1,17 +1,20 @@
 /** From runs to a report: checks what belongs together, computes the figure once, and hands it to the page and the SVG files. */
 import { basename, resolve } from "node:path";
 import { EngineError } from "../errors.ts";
-import { modeTheoryOf } from "./curves.ts";
-import { descentOf } from "./describeRun.ts";
-import { createFigure, type FigureRun, panelsOf, stackedSvg, type View } from "./figure.ts";
+import { columnsSvg, stackedSvg } from "./composition.ts";
+import { stopOf } from "./describeRun.ts";
+import { createFigure, panelsOf, type View } from "./figure.ts";
+import { reportRun } from "./kinds.ts";
 import { pageHtml } from "./page.ts";
 import { panelSvg } from "./panel.ts";
 import type { StoredRun } from "./readRun.ts";
-import { stepTimesOf } from "./stepTimes.ts";
+import type { ReportRun } from "./reportRun.ts";
 
 export interface ReportOptions {
-  /** The view that is shown first and written as SVG. t is logarithmic for linear runs unless said otherwise. */
+  /** The view that is shown first and written as SVG; t as is usual for the kind of run unless said otherwise. */
   readonly view: Partial<View>;
+  /** A column for each run instead of all over one another; by default where losses or recorded matrices differ. */
+  readonly columns?: boolean | undefined;
   /** Of the eigenstep that makes the report. */
   readonly version: string;
 }
@@ -19,21 +22,16 @@ export interface ReportOptions {
 export interface Report {
   /** One page that needs nothing else. */
   readonly html: string;
-  /** By name: both panels together, and each. */
-  readonly svgs: Readonly<Record<"figure" | "loss" | "eigenvalues", string>>;
+  /** By name: `figure`, and unless it has columns each of its panels, `loss` and `eigenvalues`. */
+  readonly svgs: Readonly<Record<string, string>>;
   /** What a reader should know about the files the report was made from. */
   readonly notes: readonly string[];
 }
 
-/** A run with what its summary says about the theory. */
-export interface ReportRun extends FigureRun {
-  readonly stored: StoredRun;
-}
-
 /**
- * Makes a report of one run, or one that lays several over one another.
+ * Makes a report of one run, or of several: over one another, or in columns beside one another.
  *
- * @throws EngineError RUN-EMPTY (nothing recorded), RUN-KINDS (runs that cannot share axes)
+ * @throws EngineError RUN-EMPTY (nothing recorded), RUN-KINDS (runs that do not belong in one report)
  */
 export function makeReport(stored: readonly StoredRun[], options: ReportOptions): Report {
   for (const run of stored) if (run.records.length === 0) throw nothingRecorded(run);
@@ -46,30 +44,32 @@ export function makeReport(stored: readonly StoredRun[], options: ReportOptions)
     });
   }
   const labels = runLabels(stored);
-  const runs = stored.map((run, index): ReportRun => {
-    const steps = stepTimesOf(run.summary?.theory, run.summary?.measured);
-    const descent = descentOf(run.config);
-    return {
-      stored: run,
-      label: labels[index] ?? run.path,
-      records: run.records,
-      steps: descent && steps,
-      theory: descent && modeTheoryOf(steps),
-      descent,
-    };
-  });
+  const runs = stored.map((run, index) => reportRun(run, labels[index] ?? run.path));
+  const isLog = runs.every(({ defaultTime }) => defaultTime === "log");
   const view: View = {
-    time: options.view.time ?? (kinds.has("linear") ? "log" : "linear"),
+    time: options.view.time ?? (isLog ? "log" : "linear"),
     eigenvalues: options.view.eigenvalues ?? "linear",
   };
+  const hasColumns = options.columns ?? new Set(runs.map(({ axesKey }) => axesKey)).size > 1;
+  const columns = hasColumns ? runs.map(columnOf) : undefined;
   const figure = createFigure(runs);
   const notes = runs.flatMap(notesOn);
-  const [loss, eigenvalues] = panelsOf(figure, view, figure.theories.slice(0, 1));
   return {
-    html: pageHtml({ runs, figure, view, notes, version: options.version }),
-    svgs: { figure: stackedSvg([loss, eigenvalues]), loss: panelSvg(loss), eigenvalues: panelSvg(eigenvalues) },
+    html: pageHtml({ runs, figure, columns, view, notes, version: options.version }),
+    svgs: columns
+      ? { figure: columnsSvg(columns, view, { theories: figure.theories.slice(0, 1) }) }
+      : panelSvgs(figure, view),
     notes,
   };
+}
+
+function panelSvgs(figure: ReturnType<typeof createFigure>, view: View): Report["svgs"] {
+  const [loss, eigenvalues] = panelsOf(figure, view, { theories: figure.theories.slice(0, 1) });
+  return { figure: stackedSvg([loss, eigenvalues]), loss: panelSvg(loss), eigenvalues: panelSvg(eigenvalues) };
+}
+
+function columnOf(run: ReportRun) {
+  return { figure: createFigure([run]), title: run.columnTitle, subtitle: run.columnSubtitle };
 }
 
 /** The preset, or, when several runs share it, the folder's name; numbered when that is shared, too. */
@@ -81,8 +81,8 @@ function runLabels(stored: readonly StoredRun[]): string[] {
   });
 }
 
-function notesOn({ stored, label, steps, theory }: ReportRun): string[] {
-  const { records, config, hasPartialLine, summary } = stored;
+function notesOn(run: ReportRun): string[] {
+  const { records, config, hasPartialLine, summary } = run.stored;
   const notes: string[] = [];
   const last = records.at(-1);
   if (hasPartialLine) {
@@ -90,16 +90,16 @@ function notesOn({ stored, label, steps, theory }: ReportRun): string[] {
       `metrics.jsonl ends in the middle of a line; the ${records.length} whole lines are used, up to step ${last?.step}.`,
     );
   }
-  if (summary === undefined) {
-    notes.push(
-      "There is no readable summary.json (the run is going on, or was killed): the theory, which it holds, is not shown.",
-    );
-  } else if (config.kind !== "linear") notes.push(`There is no theory for runs of kind “${config.kind}”.`);
-  else if (!steps || !theory) notes.push("summary.json holds no theory that could be drawn.");
+  if (summary === undefined) notes.push("There is no readable summary.json (the run is going on, or was killed).");
+  notes.push(...run.notes);
   const broken = records.find(({ loss }) => !Number.isFinite(loss));
-  if (broken) notes.push(`The run diverged: from step ${broken.step} on (t = ${broken.t}) the loss is not finite.`);
+  const stopped = stopOf(run.stored);
+  const where = stopped?.where ? `; the first NaN or infinity was in ${stopped.where}` : "";
+  if (broken)
+    notes.push(`The run diverged: from step ${broken.step} on (t = ${broken.t}) the loss is not finite${where}.`);
+  else if (stopped?.reason === "diverged") notes.push(`The run diverged at step ${stopped.step}${where}.`);
   else if (last && last.step < config.steps) notes.push(`The run ended at step ${last.step} of ${config.steps}.`);
-  return notes.map((note) => `${label}: ${note}`);
+  return notes.map((note) => `${run.label}: ${note}`);
 }
 
 function nothingRecorded(run: StoredRun): EngineError {

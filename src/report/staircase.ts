@@ -5,6 +5,9 @@ const modeSchema = z.object({
   plateau: z.number(),
   threshold: z.number(),
   time: z.number().nullish(),
+  startsSmall: z.boolean().optional(),
+  isSuccessorQuiet: z.boolean().optional(),
+  isSpaced: z.boolean().optional(),
   isAccepted: z.boolean(),
 });
 const measuredSchema = z.object({
@@ -23,6 +26,8 @@ export interface Stair {
   readonly threshold: number;
   readonly time: number | null;
   readonly isAccepted: boolean;
+  /** Why it was not accepted, in words. */
+  readonly refusals: readonly string[];
 }
 
 export interface Staircase {
@@ -40,12 +45,30 @@ export function staircaseOf(measured: unknown): Staircase | undefined {
   if (!parsed.success) return undefined;
   const { spectrumOf, staircase } = parsed.data;
   const { accepted, modes, lossPeaks } = staircase;
-  return { spectrumOf, accepted, lossPeaks, stairs: modes.map((mode) => ({ ...mode, time: mode.time ?? null })) };
+  return { spectrumOf, accepted, lossPeaks, stairs: modes.map(stairOf) };
 }
 
-/** "5 of 5 learned modes accepted as steps; 5 of 5 loss peaks at a step (14 % by chance)". */
+function stairOf(mode: z.infer<typeof modeSchema>): Stair {
+  const { plateau, threshold, time = null, isAccepted } = mode;
+  const refusals = [
+    ...(time === null ? ["never crosses its threshold"] : []),
+    ...(mode.startsSmall === false ? ["does not start small"] : []),
+    ...(time !== null && mode.isSuccessorQuiet === false ? ["the next mode is rising already"] : []),
+    ...(time !== null && mode.isSpaced === false ? ["the next mode follows too closely"] : []),
+  ];
+  return { plateau, threshold, time, isAccepted, refusals: isAccepted ? [] : refusals };
+}
+
+/** "5 of 5 learned modes accepted as steps; 5 of 5 peaks of the loss rate at a step (14 % expected by chance)". */
 export function staircaseSentence({ accepted, stairs, lossPeaks }: Staircase): string {
-  const { matched, count, chance } = lossPeaks;
-  const peaks = `${matched} of ${count} peaks of the loss rate at a step (${Math.round(100 * chance)} % expected by chance)`;
+  const peaks = `${peaksText(lossPeaks)} peaks of the loss rate at a step (${chanceText(lossPeaks)} expected by chance)`;
   return `${accepted} of ${stairs.length} learned modes accepted as steps; ${peaks}`;
+}
+
+export function peaksText({ matched, count }: Staircase["lossPeaks"]): string {
+  return `${matched} of ${count}`;
+}
+
+export function chanceText({ chance }: Staircase["lossPeaks"]): string {
+  return `${Math.round(100 * chance)} %`;
 }

@@ -6,6 +6,12 @@ export {
   type TwoClassSplit,
   twoClassVariance,
 } from "./bimodality.ts";
-export { type LossPeak, type LossPeakOptions, type LossPeaks, lossPeaks } from "./lossPeaks.ts";
+export { type LossPeak, type LossPeakOptions, type LossPeaks, lossPeaks, PEAK_RULE } from "./lossPeaks.ts";
 export { effectiveRank, participationRatio, rankMe, stableRank } from "./ranks.ts";
-export { type DetectedMode, detectSteps, type StepDetection, type StepDetectionOptions } from "./stepDetection.ts";
+export {
+  type DetectedMode,
+  detectSteps,
+  STEP_RULE,
+  type StepDetection,
+  type StepDetectionOptions,
+} from "./stepDetection.ts";

@@ -17,6 +17,15 @@ export interface LossPeakOptions {
   readonly grid?: number;
 }
 
+/** The defaults. */
+export const PEAK_RULE: Required<LossPeakOptions> = {
+  smoothing: 0.04,
+  leastHeight: 0.05,
+  leastProminence: 0.3,
+  tolerance: 0.1,
+  grid: 0.01,
+};
+
 export interface LossPeak {
   /** t = step + 1. */
   readonly time: number;
@@ -53,7 +62,7 @@ export function lossPeaks(
   times: readonly number[],
   options: LossPeakOptions = {},
 ): LossPeaks {
-  const rule = { smoothing: 0.04, leastHeight: 0.05, leastProminence: 0.3, tolerance: 0.1, grid: 0.01, ...options };
+  const rule = { ...PEAK_RULE, ...options };
   for (const [name, value] of Object.entries(rule)) {
     checkOption("lossPeaks", name, value, name === "grid" ? 1e-4 : 0, name === "tolerance" ? 0.99 : 1);
   }

@@ -25,6 +25,18 @@ export interface StepDetectionOptions {
   readonly stairs?: number;
 }
 
+/** The defaults. */
+export const STEP_RULE: Required<StepDetectionOptions> = {
+  plateauShare: 0.1,
+  referenceShare: 0.2,
+  learnedShare: 0.3,
+  thresholdShare: 0.2,
+  startShare: 0.01,
+  quietShare: 0.5,
+  spacing: 1.05,
+  stairs: 5,
+};
+
 export interface DetectedMode {
   /** Median over the last records. */
   readonly plateau: number;
@@ -73,7 +85,7 @@ export function detectSteps(
   spectra: ArrayLike<ArrayLike<number>>,
   options: StepDetectionOptions = {},
 ): StepDetection {
-  const rule = { ...DEFAULTS, ...options };
+  const rule = { ...STEP_RULE, ...options };
   checkRule(rule);
   checkSteps("detectSteps", steps, spectra.length, 2);
   const times = Array.from(steps, (step) => step + 1);
@@ -112,17 +124,6 @@ export function detectSteps(
     gap,
   };
 }
-
-const DEFAULTS: Required<StepDetectionOptions> = {
-  plateauShare: 0.1,
-  referenceShare: 0.2,
-  learnedShare: 0.3,
-  thresholdShare: 0.2,
-  startShare: 0.01,
-  quietShare: 0.5,
-  spacing: 1.05,
-  stairs: 5,
-};
 
 function checkRule(rule: Required<StepDetectionOptions>): void {
   for (const [name, value] of Object.entries(rule)) {

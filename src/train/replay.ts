@@ -29,6 +29,13 @@ export interface ReplayOptions {
   readonly start?: { readonly step: number; readonly records: number };
   /** False: no record of the state after the last update. */
   readonly recordLast?: boolean;
+  /**
+   * A program of the step that runs before every so many updates, at records only, in a submit of its own: it may be long beside an update.
+   * The final state has it, too, where the number of steps is a multiple.
+   */
+  readonly occasional?: { readonly program: string; readonly every: number };
+  /** What steps read that does not stay on the GPU; none unless given. */
+  readonly source?: StepSource;
   /** Hands over the state about every so many milliseconds, and at the end unless the loss is no longer finite. */
   readonly checkpoint?: {
     readonly everyMs: number;
@@ -36,6 +43,14 @@ export interface ReplayOptions {
     readonly buffers: readonly string[];
     readonly onState: (state: TrainingState) => void | Promise<void>;
   };
+}
+
+/** Data that is brought to the GPU for a run of steps at a time, into buffers of the plan, by writes between submits. */
+export interface StepSource {
+  /** Brings what `step` reads, before it is submitted; does nothing where it is there already. */
+  prepare(step: number): Promise<void>;
+  /** The first step after `step` that reads something else. */
+  endOf(step: number): number;
 }
 
 /** A record as it comes off the GPU. */
@@ -51,7 +66,7 @@ export interface ReplayResult {
   /** Updates done in all. */
   readonly steps: number;
   readonly submits: number;
-  /** GPU objects created and buffers written after the first submit: zero in steady state. */
+  /** GPU objects created and buffers written from the first submit on: zero in steady state, but for what a `source` writes. */
   readonly objectsCreated: number;
   readonly buffersWritten: number;
   readonly nonfiniteStep: number | undefined;
@@ -69,6 +84,8 @@ interface Submit {
   readonly submittedAt: number;
   /** It also copied the state for a checkpoint. */
   readonly hasState: boolean;
+  /** It ran the occasional program, so that its time says nothing about steps. */
+  readonly isLong: boolean;
 }
 
 /**
@@ -110,7 +127,14 @@ class Replay {
   readonly #readback: MetricsReadback;
   readonly #state: StateReadback | undefined;
   readonly #onRecords: (records: readonly StepRecord[]) => void | Promise<void>;
-  readonly #programs: { readonly plain: CommandList; readonly recorded: CommandList; readonly last: CommandList };
+  readonly #programs: {
+    readonly plain: CommandList;
+    readonly recorded: CommandList;
+    readonly last: CommandList;
+    /** With the occasional program. */
+    readonly measured: CommandList;
+    readonly measuredLast: CommandList;
+  };
   readonly #inFlight: Submit[] = [];
   #perSubmit: number;
   #submits = 0;
@@ -138,10 +162,13 @@ class Replay {
     this.#readback = readback;
     this.#state = state;
     this.#onRecords = onRecords;
+    const occasional = options.occasional ? [options.occasional.program] : [];
     this.#programs = {
       plain: compiled.program("update"),
       recorded: compiled.program("update", "record"),
       last: compiled.program("record"),
+      measured: compiled.program(...occasional, "update", "record"),
+      measuredLast: compiled.program(...occasional, "record"),
     };
     this.#perSubmit = options.stepsPerSubmit ?? 1;
     this.#encoded = options.start?.step ?? 0;
@@ -154,6 +181,9 @@ class Replay {
     const before = { objects: this.#engine.objectsCreated, writes: this.#engine.calls.writeBuffers };
     let isFinished = false;
     while (!isFinished && !this.#options.signal?.aborted && this.#nonfiniteStep === undefined) {
+      // The record of the final state belongs to the last update's data.
+      const { source, steps } = this.#options;
+      await source?.prepare(Math.max(0, Math.min(this.#encoded, steps - 1)));
       isFinished = this.#submitBatch();
       if (this.#inFlight.length === SUBMITS_IN_FLIGHT) await this.#collect();
     }
@@ -172,14 +202,19 @@ class Replay {
 
   /** Encodes and submits the next steps. @returns true when the last step and its record are among them */
   #submitBatch(): boolean {
-    const { updates, recordedSteps, isLast } = nextBatch(this.#encoded, this.#perSubmit, this.#options);
+    const end = this.#options.source?.endOf(this.#encoded) ?? Number.POSITIVE_INFINITY;
+    const wanted = Math.min(this.#perSubmit, end - this.#encoded);
+    const { updates, recordedSteps, isLast } = nextBatch(this.#encoded, wanted, this.#options);
     const recorded = new Set(recordedSteps);
     const encoder = this.#engine.device.createCommandEncoder({ label: "training" });
     const pass = encoder.beginComputePass({ label: "training" });
+    const { plain, recorded: recording, last, measured, measuredLast } = this.#programs;
+    const isMeasured = (step: number): boolean => recorded.has(step) && isOccasion(step, this.#options);
     for (let step = this.#encoded; step < this.#encoded + updates; step++) {
-      this.#compiled.encode(pass, recorded.has(step) ? this.#programs.recorded : this.#programs.plain);
+      this.#compiled.encode(pass, isMeasured(step) ? measured : recorded.has(step) ? recording : plain);
     }
-    if (recorded.has(this.#options.steps)) this.#compiled.encode(pass, this.#programs.last);
+    const { steps } = this.#options;
+    if (recorded.has(steps)) this.#compiled.encode(pass, isMeasured(steps) ? measuredLast : last);
     pass.end();
     const slot = this.#readback.encode(encoder, this.#encodedRecords, recordedSteps);
     this.#encoded += updates;
@@ -187,7 +222,8 @@ class Replay {
     const hasState = this.#encodeDueState(encoder, isLast);
     this.#engine.submit(encoder.finish());
     this.#submits++;
-    this.#inFlight.push({ slot, steps: updates, submittedAt: performance.now(), hasState });
+    const isLong = recordedSteps.some(isMeasured);
+    this.#inFlight.push({ slot, steps: updates, submittedAt: performance.now(), hasState, isLong });
     return isLast;
   }
 
@@ -219,10 +255,11 @@ class Replay {
   }
 
   /** Steers the steps per submit towards the target time. */
-  #adapt({ steps, submittedAt }: Submit): void {
+  #adapt({ steps, submittedAt, isLong }: Submit): void {
     const now = performance.now();
     const elapsed = now - Math.max(this.#previousCompletion, submittedAt);
     this.#previousCompletion = now;
+    if (isLong) return;
     this.#stepMs = elapsed / Math.max(1, steps);
     if (this.#options.stepsPerSubmit !== undefined || steps === 0) return;
     const wanted = (steps * TARGET_SUBMIT_MS) / Math.max(elapsed, 0.1);
@@ -245,20 +282,33 @@ function nextBatch(first: number, wanted: number, options: ReplayOptions) {
   const { steps, recordEvery, recordAt, ringCapacity, recordLast } = options;
   const recordedSteps: number[] = [];
   let step = first;
-  for (; step < Math.min(steps, first + wanted); step++) {
-    if (step % recordEvery !== 0 && !recordAt?.has(step)) continue;
+  const isRecorded = (at: number): boolean => at % recordEvery === 0 || (recordAt?.has(at) ?? false);
+  const isMeasured = (at: number): boolean => isOccasion(at, options) && (at === steps || isRecorded(at));
+  const end = Math.min(steps, isMeasured(first) ? first + 1 : first + wanted);
+  for (; step < end; step++) {
+    if (step > first && isMeasured(step)) break;
+    if (!isRecorded(step)) continue;
     if (recordedSteps.length === ringCapacity) break;
     recordedSteps.push(step);
   }
-  const isLast = step === steps && (recordLast === false || recordedSteps.length < ringCapacity);
+  // The final record comes alone where it has the occasional program.
+  const isRoom = recordedSteps.length < ringCapacity && !(step > first && isMeasured(steps));
+  const isLast = step === steps && (recordLast === false || isRoom);
   if (isLast && recordLast !== false) recordedSteps.push(steps);
   return { updates: step - first, recordedSteps, isLast };
 }
 
+/** True at updates before which the occasional program is due. */
+function isOccasion(step: number, { occasional }: ReplayOptions): boolean {
+  return occasional !== undefined && step % occasional.every === 0;
+}
+
 /** @throws EngineError RUN-OPTIONS for counts with which a run would never end or never record */
-function requireWhole({ steps, recordEvery, ringCapacity, stepsPerSubmit = 1, start }: ReplayOptions): void {
-  const least = { steps: start?.step ?? 0, recordEvery: 1, ringCapacity: 1, stepsPerSubmit: 1 };
-  for (const [name, value] of Object.entries({ steps, recordEvery, ringCapacity, stepsPerSubmit })) {
+function requireWhole(options: ReplayOptions): void {
+  const { steps, recordEvery, ringCapacity, stepsPerSubmit = 1, start } = options;
+  const every = options.occasional?.every ?? 1;
+  const least = { steps: start?.step ?? 0, recordEvery: 1, ringCapacity: 1, stepsPerSubmit: 1, every: 1 };
+  for (const [name, value] of Object.entries({ steps, recordEvery, ringCapacity, stepsPerSubmit, every })) {
     const minimum = least[name as keyof typeof least];
     if (Number.isInteger(value) && value >= minimum) continue;
     throw new EngineError({

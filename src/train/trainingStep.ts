@@ -1,4 +1,7 @@
-/** One training step as a plan: loss, backward, optimiser, spectrum and bookkeeping in two programs, `update` and `record`. */
+/**
+ * One training step as a plan: loss, backward, optimiser, spectrum and bookkeeping in two programs, `update` and `record`, and whatever an
+ * experiment measures now and then in programs of its own.
+ */
 import { CompiledPlan } from "../autodiff/compiledPlan.ts";
 import { concat, reshape } from "../autodiff/functions.ts";
 import type { Graph, Node, Tensor } from "../autodiff/graph.ts";
@@ -31,6 +34,11 @@ export interface TrainingStepOptions {
   readonly ringCapacity: number;
   /** The graph's step state, when the objective already depends on it; made here unless given. */
   readonly stepState?: Tensor;
+  /**
+   * Further programs by name: nodes that were added before, so that they see the state a step starts from, and write what they find into
+   * states. Those named here run only when asked for (`ReplayOptions.occasional`).
+   */
+  readonly programs?: Readonly<Record<string, readonly Node[]>>;
   /** Adds what a step updates in place after the parameters, such as moving averages; returns its nodes. */
   readonly afterUpdate?: (stepState: Tensor) => readonly Node[];
 }
@@ -49,7 +57,9 @@ export interface TrainingStep {
   readonly spectrumLength: number;
   readonly extras: readonly RecordedExtra[];
   readonly ringCapacity: number;
-  readonly programs: { readonly update: readonly Node[]; readonly record: readonly Node[] };
+  readonly programs: { readonly update: readonly Node[]; readonly record: readonly Node[] } & Readonly<
+    Record<string, readonly Node[]>
+  >;
   readonly gradients: Tensor;
   /** Tables of the optimiser: what `compileTrainingStep` writes into input buffers once. */
   readonly inputs: Readonly<Record<string, Uint32Array<ArrayBuffer>>>;
@@ -81,7 +91,7 @@ export function trainingStep(graph: Graph, objective: Objective, options: Traini
     spectrumLength: spectrum.elements,
     extras: extras.map(([name, { elements }]) => ({ name, elements })),
     ringCapacity: options.ringCapacity,
-    programs: { update: [update, ...after, advance], record: [record] },
+    programs: { ...options.programs, update: [update, ...after, advance], record: [record] },
     gradients,
     inputs,
     optimizerState: state,

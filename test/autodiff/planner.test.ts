@@ -17,7 +17,7 @@ import { grad } from "../../src/autodiff/grad.ts";
 import { Graph, type Tensor } from "../../src/autodiff/graph.ts";
 import { assignSlots } from "../../src/autodiff/liveness.ts";
 import type { Storage } from "../../src/autodiff/placement.ts";
-import { kernelVariants, type Placement, type Plan, planTotals } from "../../src/autodiff/plan.ts";
+import { kernelVariants, type Placement, type Plan, planBuffers, planTotals } from "../../src/autodiff/plan.ts";
 import { planGraph } from "../../src/autodiff/planner.ts";
 import { linearGraph, VIEWS } from "../../src/experiments/linear/graph.ts";
 import { foldGrid } from "../../src/kernels/grid.ts";
@@ -140,7 +140,7 @@ describe("a plan", () => {
       slots: plan.slots.length,
       slotBytes: plan.slots.reduce((total, { sizeBytes }) => total + sizeBytes, 0),
       persistentBytes: plan.persistent.reduce((total, { sizeBytes }) => total + sizeBytes, 0),
-      peakBytes: all.slotBytes + all.persistentBytes,
+      peakBytes: planBuffers(plan).reduce((total, { sizeBytes }) => total + sizeBytes, 0),
     });
     expect(dispatchCounts(plan).withRecord).toBe(planTotals(plan, ["update", "record"]).dispatches);
     expect(planTotals(plan, ["update"]).dispatches + planTotals(plan, ["record"]).dispatches).toBeGreaterThan(
@@ -155,6 +155,21 @@ describe("a plan", () => {
       bytesRead: 4 * (2 * n * m + d * m),
       bytesWritten: 4 * 2 * n * d,
     });
+  });
+
+  it("peak bytes are the sum of the buffers that a compiled plan keeps alive", async () => {
+    const plan = linear();
+    const watch = new DeviceWatch(engine().device);
+    const compiled = await CompiledPlan.compile(engine(), plan);
+    watch.stop();
+    const live = [...watch.live].map(({ size }) => size);
+    expect(live.reduce((total, size) => total + size, 0)).toBe(planTotals(plan).peakBytes);
+    expect(live.sort()).toEqual(
+      planBuffers(plan)
+        .map(({ sizeBytes }) => sizeBytes)
+        .sort(),
+    );
+    compiled.destroy();
   });
 });
 

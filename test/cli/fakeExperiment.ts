@@ -44,7 +44,7 @@ const gammas = [1, 0.5, 0.25, 0.125];
 const stepTimes = gammas.map((gamma) => Math.log(1e6) / (8 * gamma));
 
 function recordAt(config: RunConfig, step: number): MetricsRecord {
-  const t = config.optimizer.learningRate * step;
+  const t = ("optimizer" in config ? config.optimizer.learningRate : 1) * step;
   const spectrum = gammas.map((gamma, j) => Math.fround(1 / (1 + Math.exp(-8 * gamma * (t - (stepTimes[j] ?? 0))))));
   const loss = spectrum.reduce((sum, value) => sum + (1 - value) ** 2, 0);
   return { step, t, loss: Math.fround(loss), spectrum };

@@ -44,6 +44,8 @@ export const fakeRuntime: Runtime = {
   plan: describePlan,
   eigh: () => Promise.reject(new Error("the double solves no matrices")),
   svd: () => Promise.reject(new Error("the double solves no matrices")),
+  eval: () => Promise.reject(new Error("the double evaluates nothing")),
+  views: () => Promise.reject(new Error("the double draws no views")),
   bench: () => Promise.reject(new Error("the double measures nothing")),
   info: async () => ({ adapter, host: "a double", selfCheck: { ok: true, message: "nothing was checked" } }),
 };

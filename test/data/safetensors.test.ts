@@ -74,7 +74,25 @@ describe("safetensors", () => {
     ],
     ["a header that is not JSON", file("{nonsense"), "DATA-SAFETENSORS", /JSON/],
     ["a header that is a list", file([1]), "DATA-SAFETENSORS", /JSON object/],
-    ["an unknown dtype", file({ w: { ...good, dtype: "BF16" } }, [0, 0, 0, 0]), "DATA-SAFETENSORS", /tensor w/],
+    [
+      "an unknown dtype",
+      file({ w: { ...good, dtype: "BF16" } }, [0, 0, 0, 0]),
+      "DATA-SAFETENSORS",
+      /tensor w has dtype BF16/,
+    ],
+    [
+      "tensors that overlap",
+      file({ v: good, w: { ...good, data_offsets: [0, 4] } }, [0, 0, 0, 0]),
+      "DATA-SAFETENSORS",
+      /tensor w begins at byte 0 of the data, not at 4/,
+    ],
+    [
+      "a hole between tensors",
+      file({ v: good, w: { ...good, data_offsets: [8, 12] } }, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+      "DATA-SAFETENSORS",
+      /tensor w begins at byte 8 of the data, not at 4/,
+    ],
+    ["bytes after the last tensor", file({ w: good }, [0, 0, 0, 0, 9]), "DATA-SAFETENSORS", /1 bytes follow/],
     [
       "a shape that does not fit its bytes",
       file({ w: { ...good, shape: [2] } }, [0, 0, 0, 0]),

@@ -14,7 +14,7 @@ import {
   toHash,
 } from "../../demos/staircase/settings.ts";
 import { runConfigSchema } from "../../src/cli/config/schemas/index.ts";
-import { presets } from "../../src/experiments/presets.ts";
+import { linearPresets } from "../../src/experiments/presets.ts";
 
 const NAMES = Object.keys(DATA_SETS) as PresetName[];
 
@@ -59,10 +59,10 @@ describe("settings", () => {
   it.each(NAMES)("of %s begin as the preset and make a short address", (name) => {
     const { data, model, optimizer, seed } = toConfig(defaults(name));
     expect({ data, model, optimizer, seed }).toEqual({
-      data: presets[name]?.data,
-      model: presets[name]?.model,
-      optimizer: presets[name]?.optimizer,
-      seed: presets[name]?.seed,
+      data: linearPresets[name]?.data,
+      model: linearPresets[name]?.model,
+      optimizer: linearPresets[name]?.optimizer,
+      seed: linearPresets[name]?.seed,
     });
     expect(toHash(defaults(name))).toBe(`#preset=${name.replace("linear-", "")}`);
   });

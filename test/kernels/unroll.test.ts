@@ -177,6 +177,15 @@ const VARIANTS: readonly Variant[] = [
     output: "y",
   },
   {
+    kernel: kernels.multiplyAdd,
+    run: {
+      buffers: { y: unwritten(64) },
+      params: { groups: 2, rounds: 3, factor: 0.9, shift: -1.1, start: 0.7 },
+      knobs: { WG: 8, CHAINS: 4 },
+    },
+    output: "y",
+  },
+  {
     kernel: kernels.copyRange,
     run: { buffers: { x, y: unwritten(301) }, params: { count: 290, x_offset: 3, y_offset: 5 }, knobs: { WG: 16 } },
     output: "y",

@@ -21,12 +21,16 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // The optimiser asks for the gradients itself: optim sees autodiff, autodiff does not see optim.
   optim: ["autodiff"],
   augment: ["autodiff"],
+  // Networks of the theory, with the losses they are studied under.
+  dual: ["nn", "ssl"],
   train: ["nn", "ssl", "optim", "augment"],
   spectrum: ["linalg"],
   theory: ["errors"],
   data: ["errors"],
   kernelMethods: ["linalg", "autodiff", "theory"],
-  experiments: ["train", "spectrum", "kernelMethods", "theory", "data"],
+  // Features of images and classifiers on them; knows networks and images, no run.
+  evaluation: ["train", "data"],
+  experiments: ["train", "dual", "spectrum", "kernelMethods", "theory", "data", "evaluation"],
   // Run folders read back and drawn; no GPU. Node and packages as in the command, whose part it is.
   report: ["experiments"],
   cli: ["report"],

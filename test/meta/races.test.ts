@@ -286,6 +286,13 @@ const RUNS: Record<string, TinyRun> = {
     params: { rows: 3, columns: 5, stride: 8 },
     sizes: { d_y: 24, y: 24, stats: 6, d_x: 15 },
   },
+  softmax_cross_entropy: {
+    kernel: kernels.softmaxCrossEntropy,
+    knobs: { WG: 8, LANES: 4 },
+    params: { rows: 2, columns: 5 },
+    sizes: { logits: 10, labels: 2, terms: 2, residual: 10 },
+    zeros: ["labels"],
+  },
   cosine_rows: {
     kernel: kernels.cosineRows,
     knobs: { WG: 8, LANES: 4 },

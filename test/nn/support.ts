@@ -19,12 +19,23 @@ import { sgd } from "../../src/optim/sgd.ts";
 import { REGISTER_TARGET } from "../support/graphs.ts";
 import { TestRandom } from "../support/random.ts";
 
-/** Random state of a model: filters and matrices of their own scale, scales and variances about 1, the rest small. */
+/**
+ * Random state of a model: filters and matrices of their own scale, scales and variances about 1, the rest small.
+ *
+ * @param next standard normals, for models too large for the default
+ */
 export function randomState(
   spec: ModelSpec,
   seed: number,
+  next?: () => number,
 ): { state: ModelState; tensors: Record<string, NamedWeight> } {
   const random = new TestRandom(seed);
+  const normals = (count: number, scale: number): Float32Array => {
+    if (!next) return random.normals(count, scale);
+    const values = new Float32Array(count);
+    for (let at = 0; at < count; at++) values[at] = scale * next();
+    return values;
+  };
   const zeros: ModelState = {
     parameters: new Float32Array(flatLayout(spec.parameters).elements),
     running: importWeights({ parameters: [], running: [] }, {}).running,
@@ -37,7 +48,7 @@ export function randomState(
   for (const [name, { shape }] of Object.entries(template)) {
     const fanIn = elementCount(shape.slice(1));
     const isScale = /(?:bn\d|downsample\.1)\.weight$|running_var$/.test(name);
-    const data = random.normals(elementCount(shape), shape.length > 1 ? Math.sqrt(2 / fanIn) : 0.2);
+    const data = normals(elementCount(shape), shape.length > 1 ? Math.sqrt(2 / fanIn) : 0.2);
     tensors[name] = { shape, data: isScale ? data.map((value) => 1 + 0.5 * Math.tanh(value)) : data };
   }
   return { state: importWeights(spec, tensors), tensors };

@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { command, dist, eigenstep, isAbsent, temporaryFolder } from "../cli/support.ts";
+import { expectBalanced } from "./balanced.ts";
 import { makeRun, metricsText, writeRun } from "./runFolders.ts";
 
 const run = makeRun();
@@ -13,18 +14,6 @@ async function reportOf(changes: Parameters<typeof writeRun>[2] = {}, flags: rea
   const ran = await command(["report", "run", ...flags], { cwd });
   const html = ran.code === 0 ? await readFile(join(cwd, "run", "report.html"), "utf8") : "";
   return { ...ran, html };
-}
-
-/** Fails when a tag is not closed, or closed by another; void elements of HTML aside. */
-function expectBalanced(text: string): void {
-  const open: string[] = [];
-  const body = text.replace(/<(style|script)>[\s\S]*?<\/\1>/g, "");
-  for (const [, end, name, selfClosing] of body.matchAll(/<(\/?)([a-zA-Z][\w]*)(?:\s[^<>]*?)?(\/?)>/g)) {
-    if (["meta", "input"].includes(name!)) continue;
-    if (end) expect(name).toBe(open.pop());
-    else if (!selfClosing) open.push(name!);
-  }
-  expect(open).toEqual([]);
 }
 
 describe("the page of a run", () => {

@@ -89,7 +89,7 @@ export function makeRun({ modes = 3, steps = 600, learningRate = 0.02, decay = 2
 /** Writes the files of a run; `null` leaves one out. */
 export async function writeRun(
   folder: string,
-  run: MadeRun,
+  run: { readonly config: object; readonly records: readonly MetricsRecord[]; readonly summary: object },
   changes: { config?: unknown; metrics?: string | null; summary?: unknown } = {},
 ): Promise<string> {
   await mkdir(folder, { recursive: true });

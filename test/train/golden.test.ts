@@ -1,19 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { planTotals } from "../../src/autodiff/plan.ts";
+import { goldenStep, goldenValues } from "../../src/cli/bench/goldenStep.ts";
+import { GOLDEN_LOSSES, GOLDEN_TOLERANCE, goldenWork } from "../../src/cli/bench/goldenWork.ts";
 import { replay } from "../../src/train/replay.ts";
 import { compileTrainingStep, dispatchCounts, planTrainingStep, targetOf } from "../../src/train/trainingStep.ts";
 import { useEngine } from "../support/device.ts";
-import { GOLDEN_LOSSES, goldenStep, goldenValues, LEARNING_RATE } from "./goldenNet.ts";
 
 const engine = useEngine();
 
 describe("the golden training step", () => {
   it("gives the losses that two other engines agree on, in few dispatches and without a new object", async () => {
-    const step = goldenStep();
+    const work = goldenWork();
+    const step = goldenStep(work, { spectrum: true });
     const plan = planTrainingStep(step, targetOf(true));
     const compiled = await compileTrainingStep(engine(), plan, {});
     try {
-      const { images, parameters } = goldenValues(step);
+      expect(engine().memory.bytes).toBe(planTotals(plan).peakBytes);
+      const { images, parameters } = goldenValues(step, work);
       compiled.write("images", images);
       compiled.write("parameters", parameters);
       const losses: number[] = [];
@@ -23,7 +26,7 @@ describe("the golden training step", () => {
         {
           steps: GOLDEN_LOSSES.length - 1,
           recordEvery: 1,
-          learningRate: LEARNING_RATE,
+          learningRate: work.learningRate,
           spectrumLength: step.spectrumLength,
           ringCapacity: step.ringCapacity,
         },
@@ -32,7 +35,9 @@ describe("the golden training step", () => {
         },
       );
       losses.forEach((loss, index) => {
-        expect(Math.abs(loss - GOLDEN_LOSSES[index]!), `loss ${index} is ${loss}`).toBeLessThanOrEqual(2e-6);
+        expect(Math.abs(loss - GOLDEN_LOSSES[index]!), `loss ${index} is ${loss}`).toBeLessThanOrEqual(
+          GOLDEN_TOLERANCE,
+        );
       });
       expect(losses).toHaveLength(GOLDEN_LOSSES.length);
       expect([result.objectsCreated, result.buffersWritten]).toEqual([0, 0]);

@@ -1,10 +1,15 @@
 /** What a benchmark is given and what it delivers: plain data but for the context it runs in. */
 import type { AdapterDescription } from "../../device/adapter.ts";
 import type { Engine } from "../../device/engine.ts";
+import type { GpuCalls } from "./gpuCalls.ts";
+import type { Peer } from "./peerContract.ts";
 
 /** The table of suites is in suites.ts; another suite is another name here and another entry there. */
-export const SUITE_NAMES = ["eigh"] as const;
+export const SUITE_NAMES = ["eigh", "matmul", "conv", "step"] as const;
 export type SuiteName = (typeof SUITE_NAMES)[number];
+
+/** Our rows' `engine`. */
+export const OURS = "eigenstep";
 
 /** Plain JSON. */
 export interface BenchTask {
@@ -12,6 +17,10 @@ export interface BenchTask {
   readonly suites: readonly SuiteName[];
   /** Also measure the alternatives, whose modules the page loads from the command's server. */
   readonly peers: boolean;
+  /** Only rows whose names contain this; all unless given. */
+  readonly only?: string | undefined;
+  /** Steps of a soak in the suite `step`; none unless given. */
+  readonly soakSteps?: number | undefined;
   /** Versions of what is compared, by package. */
   readonly versions: Readonly<Record<string, string>>;
 }
@@ -25,20 +34,51 @@ export interface BenchRow {
   /** Median of `runs` timed runs, after warm-up; null when nothing was timed, `note` says why. */
   readonly medianMs: number | null;
   readonly fastestMs: number | null;
+  readonly slowestMs: number | null;
   readonly runs: number;
   /** The result was within the stated bound of a float64 reference. */
   readonly verified: boolean;
   /** Largest error over the largest magnitude of the result. */
   readonly error: number | null;
+
+  /** Compilation and first run, before the timed ones. */
+  readonly firstMs?: number;
+  /** Median time over that of our row of the same name. */
+  readonly ratio?: number;
+  /** From a formula, a multiply-add counting two; equal for all engines. */
+  readonly gflops?: number;
+  readonly percentOfCeiling?: number;
+
+  /** Of one run in steady state; the same counter for all engines (`GpuCalls`). */
+  readonly dispatches?: number;
+  readonly passes?: number;
+  readonly submits?: number;
+  readonly buffersCreated?: number;
+  readonly bindGroupsCreated?: number;
+  /** Buffers and bind groups included; encoders, passes and command buffers are not. */
+  readonly objectsCreated?: number;
+  readonly writeBuffers?: number;
+  readonly bytesReadBack?: number;
+  readonly jsMs?: number;
+
+  /** Of the suite `eigh`. */
   readonly n?: number;
   readonly batch?: number;
   readonly scale?: number;
   /** Iterations the solver says it took. */
   readonly sweeps?: number;
-  /** Of one run; our own engine only. */
-  readonly dispatches?: number;
-  readonly submits?: number;
-  readonly objectsCreated?: number;
+
+  /** Of the suite `step`: the loss of each state, the first before any update. */
+  readonly losses?: readonly number[];
+  /** Most bytes of buffers alive at once beyond what was alive before. */
+  readonly peakGpuBytes?: number;
+  /** What the engine itself says: our planner, or a peer's own account. */
+  readonly reportedGpuBytes?: number;
+  /** Of a soak: steps per second at its end over those at step 100. */
+  readonly speedKept?: number;
+  /** Of a soak: bytes of buffers alive at its end beyond those at step 100. */
+  readonly memoryGrowthBytes?: number;
+
   readonly note?: string;
 }
 
@@ -51,11 +91,13 @@ export interface BenchTarget {
   readonly atMost?: number;
   readonly aim?: number;
   readonly met: boolean | null;
+  /** Which row decided, where the value is the least of several. */
+  readonly where?: string;
 }
 
 /** What the adapter can do, measured in the same run. */
 export interface Ceiling {
-  /** Of a 512 × 512 × 512 product by the kernel that the default table picks. */
+  /** Of fused multiply-adds on vec4 in registers (shaders/bench/multiply_add.wgsl). */
   readonly gflops: number;
   /** Read and written by a copy of 64 MiB. */
   readonly gbps: number;
@@ -77,32 +119,23 @@ export interface BenchContext {
   readonly signal: AbortSignal;
   /** Shown while the benchmark runs. */
   readonly progress: (text: string) => void;
-  /** Alternatives that solve the suite's problem, in the order in which they are measured; none without `--peers`. */
-  readonly peers: readonly PeerSolver[];
+  /** Installed before any engine was started. */
+  readonly calls: GpuCalls;
+  /** Alternatives, in the order in which they are measured; none without `--peers`. */
+  readonly peers: readonly Peer[];
+  /** Whether a row of this name is wanted. */
+  readonly wants: (name: string) => boolean;
+  readonly soakSteps: number | undefined;
 }
 
-export interface SuiteResult {
-  readonly rows: readonly BenchRow[];
-  readonly targets: readonly BenchTarget[];
+export interface Suite {
+  measure(context: BenchContext): Promise<readonly BenchRow[]>;
+  targets(rows: readonly BenchRow[], adapter: Pick<AdapterDescription, "isSoftware">): readonly BenchTarget[];
 }
 
-export type Suite = (context: BenchContext) => Promise<SuiteResult>;
-
-/** Eigenvalues of one symmetric matrix by another library; bench/peers has the implementations. */
-export interface PeerSolver {
-  /** Name and device for the table. */
-  readonly engine: string;
-  /** True when it solves on the CPU what lies on the GPU, so that a read-back of the matrix belongs to its time. */
-  readonly readsBack: boolean;
-  /** `a` is [n, n], symmetric. What is not part of a solve (upload, compilation of the shape) is done here. */
-  prepareEigenvalues(a: Float32Array, n: number): Promise<PreparedPeer>;
+/** A row without a measurement, and why. */
+export function unmeasured(row: Pick<BenchRow, "suite" | "name" | "engine">, note: string): BenchRow {
+  const { suite, name, engine } = row;
+  const none = { medianMs: null, fastestMs: null, slowestMs: null, error: null };
+  return { suite, name, engine, ...none, runs: 0, verified: false, note };
 }
-
-export interface PreparedPeer {
-  /** Solves and resolves to the eigenvalues on the host, in any order. `a` is the matrix as just read back, for solvers that want it. */
-  run(a: Float32Array | undefined): Promise<ArrayLike<number>>;
-  release(): void;
-}
-
-/** What a module of bench/peers exports as `openPeers`. */
-export type OpenPeers = () => Promise<readonly PeerSolver[]>;

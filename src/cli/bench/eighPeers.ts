@@ -1,7 +1,8 @@
 /** The alternatives on the matrices of the suite `eigh`, in the same page. The slowest come last: they cannot be interrupted. */
 import { EngineError } from "../../errors.ts";
-import type { BenchContext, BenchRow, PeerSolver } from "./contract.ts";
+import type { BenchContext, BenchRow } from "./contract.ts";
 import {
+  eighUnmeasured,
   type Problem,
   problemOf,
   promisedError,
@@ -9,9 +10,15 @@ import {
   rowName,
   SCALES,
   SIZES,
-  unmeasured,
 } from "./eighProblem.ts";
-import { timed } from "./timing.ts";
+import { countsBetween, countsPerRun } from "./gpuCalls.ts";
+import type { EigenvaluesPeer } from "./peerContract.ts";
+import { summarize, timed } from "./timing.ts";
+
+/** A peer that offers eigenvalues. */
+interface Solver extends EigenvaluesPeer {
+  readonly engine: string;
+}
 
 /** What takes longer than `LONG_MS` is timed once after its first run; what is foreseen to take longer than `LIMIT_MS` is left out. */
 const LONG_MS = 3_000;
@@ -19,13 +26,16 @@ const LIMIT_MS = 30_000;
 
 export async function measurePeers(context: BenchContext): Promise<BenchRow[]> {
   const rows: BenchRow[] = [];
-  for (const peer of context.peers) {
+  for (const { engine, eigenvalues } of context.peers) {
+    if (!eigenvalues) continue;
+    const peer: Solver = { engine, ...eigenvalues };
     // The order and time before, by scale (some stop early at small scales): a serial solver grows at least with the cube.
     const last = new Map<number, { readonly n: number; readonly ms: number }>();
     let failure: string | undefined;
     for (const n of SIZES) {
       for (const scale of SCALES) {
         context.signal.throwIfAborted();
+        if (!context.wants(rowName(n, scale))) continue;
         const before = last.get(scale) ?? last.get(1);
         const foreseenMs = before ? before.ms * (n / before.n) ** 3 : 0;
         const problem = { n, scale };
@@ -47,21 +57,16 @@ export async function measurePeers(context: BenchContext): Promise<BenchRow[]> {
 
 type Named = Pick<Problem, "n" | "scale">;
 
-function leftOut({ engine }: PeerSolver, { n, scale }: Named, note: string): BenchRow {
-  return { ...unmeasured(rowName(n, scale), engine, note), n, batch: 1, scale };
+function leftOut({ engine }: Solver, { n, scale }: Named, note: string): BenchRow {
+  return { ...eighUnmeasured(rowName(n, scale), engine, note), n, batch: 1, scale };
 }
 
-async function measurePeer(
-  context: BenchContext,
-  peer: PeerSolver,
-  problem: Problem,
-  isOnce: boolean,
-): Promise<BenchRow> {
+async function measurePeer(context: BenchContext, peer: Solver, problem: Problem, isOnce: boolean): Promise<BenchRow> {
   const { n, scale, a, exact } = problem;
   const { engine } = context;
   const [input] = peer.readsBack ? await matrixOnGpu(context, a) : [];
   try {
-    const prepared = await peer.prepareEigenvalues(a, n);
+    const prepared = await peer.prepare(a, n);
     const solve = async () => prepared.run(input && new Float32Array(await engine.readBuffer(input, 0, a.byteLength)));
     try {
       const started = performance.now();
@@ -70,13 +75,14 @@ async function measurePeer(
       const error = relativeError(values, exact);
       // A first run may have waited for something else, so what seems slow gets another one, unless that would take too long.
       const isOne = isOnce || firstMs > LONG_MS;
+      const warmUps = isOne ? 0 : 1;
+      const runs = isOne ? 1 : scale === 1 ? 5 : 3;
+      const before = context.calls.counts;
       const timing =
         firstMs > LIMIT_MS
-          ? { medianMs: firstMs, fastestMs: firstMs, runs: 1 }
-          : await timed(
-              solve,
-              isOne ? { runs: 1, budgetMs: 0, warmUps: 0 } : { runs: scale === 1 ? 5 : 3, warmUps: 1 },
-            );
+          ? summarize([firstMs])
+          : await timed(solve, { runs, warmUps, ...(isOne ? { budgetMs: 0 } : {}) });
+      const counts = countsBetween(before, context.calls.counts);
       return {
         suite: "eigh",
         name: rowName(n, scale),
@@ -87,7 +93,9 @@ async function measurePeer(
         ...timing,
         verified: error <= promisedError(n),
         error,
-        ...(firstMs > LIMIT_MS ? { note: "one run, compilation included" } : {}),
+        ...(firstMs > LIMIT_MS
+          ? { note: "one run, compilation included" }
+          : countsPerRun(counts, timing.runs + warmUps)),
       };
     } finally {
       prepared.release();

@@ -1,9 +1,8 @@
 /** What the suite `eigh` measures: the matrices, their names in the table, and when a result counts as right. */
 import { symmetricFamily } from "../../../test/oracle/symmetricFamilies.ts";
 import { referenceEigenvalues } from "../../../test/oracle/tridiagonalEigen.ts";
-import type { BenchRow } from "./contract.ts";
+import { type BenchRow, unmeasured } from "./contract.ts";
 
-export const OURS = "eigenstep";
 export const SIZES = [16, 32, 64, 128, 256, 512] as const;
 export const SCALES = [1, 1e-8, 1e8] as const;
 export const BATCH = { n: 32, batch: 64 } as const;
@@ -42,9 +41,8 @@ export function promisedError(n: number): number {
   return (n <= 128 ? 4 : 8) * Math.sqrt(n) * 2 ** -24;
 }
 
-/** A row without a measurement, and why. */
-export function unmeasured(name: string, engine: string, note: string): BenchRow {
-  return { suite: "eigh", name, engine, medianMs: null, fastestMs: null, runs: 0, verified: false, error: null, note };
+export function eighUnmeasured(name: string, engine: string, note: string): BenchRow {
+  return unmeasured({ suite: "eigh", name, engine }, note);
 }
 
 export function spectrumName(): string {

@@ -6,11 +6,11 @@ import { symmetricFamily } from "../../../test/oracle/symmetricFamilies.ts";
 import { referenceEigenvalues } from "../../../test/oracle/tridiagonalEigen.ts";
 import { isEngineError } from "../../errors.ts";
 import type { KernelCall } from "../../kernels/call.ts";
-import type { BenchContext, BenchRow, SuiteResult } from "./contract.ts";
+import { type BenchContext, type BenchRow, OURS, type Suite } from "./contract.ts";
 import { measurePeers } from "./eighPeers.ts";
 import {
   BATCH,
-  OURS,
+  eighUnmeasured,
   type Problem,
   problemOf,
   promisedError,
@@ -20,9 +20,9 @@ import {
   SIZES,
   SPECTRUM,
   spectrumName,
-  unmeasured,
 } from "./eighProblem.ts";
 import { eighTargets } from "./eighTargets.ts";
+import { countsBetween, type GpuCallCounts } from "./gpuCalls.ts";
 import { prepareSolver, type SolverRun } from "./solverRun.ts";
 import { type Timing, timed } from "./timing.ts";
 
@@ -32,19 +32,25 @@ const SKIPPED_ORDER = 256;
 /** A run this long is timed once at scales other than 1, where the error is what is asked. */
 const LONG_MS = 1500;
 
-export async function eighSuite(context: BenchContext): Promise<SuiteResult> {
+export const eighSuite: Suite = {
+  measure: measureEigh,
+  targets: (rows, { isSoftware }) => eighTargets(rows, isSoftware),
+};
+
+async function measureEigh(context: BenchContext): Promise<BenchRow[]> {
   const rows: BenchRow[] = [];
-  const { engine, progress, signal, peers } = context;
+  const { engine, progress, signal, peers, wants } = context;
   // What fails is a row that says so and fails the command; the rest is still measured.
   const add = async (name: string, measure: () => Promise<BenchRow | readonly BenchRow[]>): Promise<void> => {
     signal.throwIfAborted();
+    if (!wants(name)) return;
     progress(`${OURS}: ${name}`);
     try {
       rows.push(...[await measure()].flat());
     } catch (error) {
       if (!isEngineError(error)) throw error;
       engine.assertUsable();
-      rows.push(unmeasured(name, OURS, `failed: ${error.code} ${error.message}`));
+      rows.push(eighUnmeasured(name, OURS, `failed: ${error.code} ${error.message}`));
     }
   };
   for (const n of SIZES) {
@@ -55,18 +61,14 @@ export async function eighSuite(context: BenchContext): Promise<SuiteResult> {
   await add(spectrumName(), () => measureSpectrum(context));
   await add("one skipped dispatch", () => measureSkipped(context));
   if (peers.length > 0) rows.push(...(await measurePeers(context)));
-  return { rows, targets: eighTargets(rows, engine.adapter.isSoftware) };
+  return rows;
 }
 
-/** Counts of one run, from the engine's own counters. */
-async function counts(context: BenchContext, solver: SolverRun) {
-  const before = { submits: context.engine.calls.submits, objects: context.engine.objectsCreated };
+/** Counts of one run. */
+async function counts({ calls }: BenchContext, solver: SolverRun): Promise<GpuCallCounts> {
+  const before = calls.counts;
   await solver.run();
-  return {
-    dispatches: solver.dispatches,
-    submits: context.engine.calls.submits - before.submits,
-    objectsCreated: context.engine.objectsCreated - before.objects,
-  };
+  return countsBetween(before, calls.counts);
 }
 
 async function measureOrder(context: BenchContext, { n, scale, a, exact }: Problem): Promise<BenchRow> {
@@ -172,6 +174,7 @@ async function measureSkipped(context: BenchContext): Promise<BenchRow> {
     n,
     medianMs: perDispatch(full.medianMs, first.medianMs),
     fastestMs: perDispatch(full.fastestMs, first.fastestMs),
+    slowestMs: perDispatch(full.slowestMs, first.slowestMs),
     runs: full.runs,
     verified: flags === 0 && error === 0,
     error,

@@ -1,6 +1,7 @@
 /** What the suite `eigh` is held to, on the software adapter; ratios between rows of one run. */
-import type { BenchRow, BenchTarget } from "./contract.ts";
-import { BATCH, OURS, rowName, spectrumName } from "./eighProblem.ts";
+import { type BenchRow, type BenchTarget, OURS } from "./contract.ts";
+import { BATCH, rowName, spectrumName } from "./eighProblem.ts";
+import { atLeast, atMost } from "./targets.ts";
 import { fittedExponent } from "./timing.ts";
 
 const PEER = "jax-js webgpu";
@@ -27,22 +28,16 @@ export function eighTargets(rows: readonly BenchRow[], isSoftware: boolean): Ben
   ];
   return [
     ...[64, 128].map((n) =>
-      atLeast(`eigenvalues, n=${n}: times as fast as ${PEER}`, ratio(peerMs(rowName(n, 1)), ms(rowName(n, 1))), 8),
+      atLeast(`eigenvalues, n=${n}: times as fast as ${PEER}`, ratio(peerMs(rowName(n, 1)), ms(rowName(n, 1))), {
+        least: 8,
+      }),
     ),
     atLeast(
       `batch of ${BATCH.batch}, n=${BATCH.n}: matrices per second over one at a time`,
       ratio(ms(`${BATCH.batch} × n=${BATCH.n}, one at a time`), ms(`batch=${BATCH.batch} n=${BATCH.n}`)),
-      1.6,
+      { least: 1.6 },
     ),
     atMost("exponent of time in n, 64 … 1024", isComplete ? fittedExponent(points) : null, 3.2),
     ...(isSoftware ? times : times.map((target) => ({ ...target, met: null }))),
   ];
-}
-
-function atLeast(name: string, value: number | null, bound: number): BenchTarget {
-  return { name, value, atLeast: bound, met: value === null ? null : value >= bound };
-}
-
-function atMost(name: string, value: number | null, bound: number): BenchTarget {
-  return { name, value, atMost: bound, met: value === null ? null : value <= bound };
 }

@@ -5,17 +5,31 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { EngineError } from "../../errors.ts";
+import type { SuiteName } from "./contract.ts";
 
-/** Modules of bench/peers, in the order in which they are measured, with the package each one needs and the version it is written for. */
-export const PEERS = [
-  { module: "mlMatrix", package: "ml-matrix", version: "6.15.1" },
-  { module: "jaxJs", package: "@jax-js/jax", version: "0.1.25" },
-] as const;
+interface PeerModule {
+  /** Of bench/peers. */
+  readonly module: string;
+  /** What it needs, in the versions that it is written for. */
+  readonly packages: Readonly<Record<string, string>>;
+  readonly suites: readonly SuiteName[];
+}
+
+/** In the order in which they are measured. */
+export const PEERS: readonly PeerModule[] = [
+  { module: "mlMatrix", packages: { "ml-matrix": "6.15.1" }, suites: ["eigh"] },
+  { module: "jaxJs", packages: { "@jax-js/jax": "0.1.25" }, suites: ["eigh", "matmul", "conv", "step"] },
+  {
+    module: "tensorflowJs",
+    packages: { "@tensorflow/tfjs-core": "4.22.0", "@tensorflow/tfjs-backend-webgpu": "4.22.0" },
+    suites: ["matmul", "conv", "step"],
+  },
+];
 
 const BUNDLER = "vite";
 
 export interface PeerBundle {
-  /** Folder with `<module>.js` for each of `PEERS`. */
+  /** Folder with `<module>.js` for each module, and their names in index.json. */
   readonly folder: string;
   readonly versions: Readonly<Record<string, string>>;
   remove(): Promise<void>;
@@ -23,10 +37,12 @@ export interface PeerBundle {
 
 /**
  * @param packageRoot folder of this package
+ * @param suites what will be measured: modules that offer nothing for it are left out
  * @throws EngineError BENCH-PEER-MISSING naming the packages and the command that installs them
  */
-export async function bundlePeers(packageRoot: string): Promise<PeerBundle> {
-  const versions = peerVersions(packageRoot);
+export async function bundlePeers(packageRoot: string, suites: readonly SuiteName[]): Promise<PeerBundle> {
+  const versions = peerVersions(packageRoot, suites);
+  const modules = modulesFor(suites).map(({ module }) => module);
   const { build } = await import("vite");
   const folder = await mkdtemp(join(tmpdir(), "eigenstep-peers-"));
   const remove = () => rm(folder, { recursive: true, force: true });
@@ -41,14 +57,14 @@ export async function bundlePeers(packageRoot: string): Promise<PeerBundle> {
         emptyOutDir: false,
         lib: {
           entry: Object.fromEntries(
-            PEERS.map(({ module }) => [module, join(packageRoot, "bench", "peers", `${module}.ts`)]),
+            modules.map((module) => [module, join(packageRoot, "bench", "peers", `${module}.ts`)]),
           ),
           formats: ["es"],
         },
         rolldownOptions: { output: { entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" } },
       },
     });
-    await writeFile(join(folder, "index.json"), JSON.stringify(PEERS.map(({ module }) => module)));
+    await writeFile(join(folder, "index.json"), JSON.stringify(modules));
   } catch (error) {
     await remove();
     throw error;
@@ -56,9 +72,14 @@ export async function bundlePeers(packageRoot: string): Promise<PeerBundle> {
   return { folder, versions, remove };
 }
 
+function modulesFor(suites: readonly SuiteName[]): readonly PeerModule[] {
+  return PEERS.filter((peer) => peer.suites.some((suite) => suites.includes(suite)));
+}
+
 /** @throws EngineError BENCH-PEER-MISSING */
-export function peerVersions(packageRoot: string): Record<string, string> {
-  const wanted = [...PEERS.map(({ package: name, version }) => ({ name, version })), { name: BUNDLER, version: "8" }];
+export function peerVersions(packageRoot: string, suites: readonly SuiteName[]): Record<string, string> {
+  const packages = [...modulesFor(suites).flatMap((peer) => Object.entries(peer.packages)), [BUNDLER, "8"] as const];
+  const wanted = packages.map(([name, version]) => ({ name, version }));
   const found = wanted.map(({ name }) => [name, installedVersion(packageRoot, name)] as const);
   const missing = found.filter(([, version]) => version === undefined).map(([name]) => name);
   if (missing.length > 0) {

@@ -1,21 +1,95 @@
 /** The table of suites, and one benchmark from start to end; runs where the engine is. */
-import { adapterLine } from "../../device/adapter.ts";
+import { type AdapterDescription, adapterLine } from "../../device/adapter.ts";
+import { EngineError } from "../../errors.ts";
 import { measureCeiling } from "./ceiling.ts";
-import type { BenchContext, BenchDocument, BenchRow, BenchTarget, BenchTask, Suite, SuiteName } from "./contract.ts";
+import {
+  type BenchContext,
+  type BenchDocument,
+  type BenchRow,
+  type BenchTask,
+  type Ceiling,
+  OURS,
+  type Suite,
+  type SuiteName,
+} from "./contract.ts";
+import { convSuite } from "./convSuite.ts";
 import { eighSuite } from "./eighSuite.ts";
+import { matmulSuite } from "./matmulSuite.ts";
+import { stepSuite } from "./stepSuite.ts";
 
-const SUITES: Readonly<Record<SuiteName, Suite>> = { eigh: eighSuite };
+const SUITES: Readonly<Record<SuiteName, Suite>> = {
+  eigh: eighSuite,
+  matmul: matmulSuite,
+  conv: convSuite,
+  step: stepSuite,
+};
 
-export async function executeBench(task: BenchTask, context: BenchContext): Promise<BenchDocument> {
-  const { engine, progress } = context;
+/** @throws EngineError BENCH-NOTHING when `only` leaves no row */
+export async function executeBench(
+  task: BenchTask,
+  surroundings: Omit<BenchContext, "wants" | "soakSteps">,
+): Promise<BenchDocument> {
+  const { engine, progress } = surroundings;
+  const { only, soakSteps } = task;
+  const context: BenchContext = {
+    ...surroundings,
+    wants: (name) => only === undefined || name.includes(only),
+    soakSteps,
+  };
   progress(`benchmark on ${adapterLine(engine.adapter)}`);
-  const ceiling = await measureCeiling(engine);
-  const rows: BenchRow[] = [];
-  const targets: BenchTarget[] = [];
-  for (const name of task.suites) {
-    const result = await SUITES[name](context);
-    rows.push(...result.rows);
-    targets.push(...result.targets);
-  }
-  return { adapter: engine.adapter, versions: task.versions, ceiling, rows, targets };
+  const first = await measureCeiling(engine);
+  const measured: BenchRow[] = [];
+  for (const name of task.suites) measured.push(...(await SUITES[name].measure(context)));
+  if (measured.length === 0) throw nothingMeasured(only ?? "");
+  // Other work on the machine lowers the ceiling for a while; the higher of two is nearer to what the adapter can do.
+  const ceiling = higher(first, await measureCeiling(engine));
+  const rows = annotated(measured, ceiling);
+  return {
+    adapter: engine.adapter,
+    versions: task.versions,
+    ceiling,
+    rows,
+    targets: targetsOf(task.suites, rows, engine.adapter),
+  };
+}
+
+function targetsOf(suites: readonly SuiteName[], rows: readonly BenchRow[], adapter: AdapterDescription) {
+  return suites.flatMap((suite) =>
+    SUITES[suite].targets(
+      rows.filter((row) => row.suite === suite),
+      adapter,
+    ),
+  );
+}
+
+function higher(a: Ceiling, b: Ceiling): Ceiling {
+  return {
+    gflops: Math.max(a.gflops, b.gflops),
+    gbps: Math.max(a.gbps, b.gbps),
+    usPerDispatch: Math.min(a.usPerDispatch, b.usPerDispatch),
+  };
+}
+
+/** Rows with what takes another row or the ceiling to say. */
+export function annotated(rows: readonly BenchRow[], ceiling: Ceiling): BenchRow[] {
+  const key = ({ suite, name }: BenchRow) => `${suite} ${name}`;
+  const ours = new Map(rows.filter(({ engine }) => engine === OURS).map((row) => [key(row), row.medianMs]));
+  return rows.map((row) => {
+    const ownMs = ours.get(key(row));
+    const { engine, medianMs, gflops } = row;
+    return {
+      ...row,
+      ...(engine !== OURS && medianMs !== null && ownMs ? { ratio: medianMs / ownMs } : {}),
+      ...(gflops === undefined ? {} : { percentOfCeiling: (100 * gflops) / ceiling.gflops }),
+    };
+  });
+}
+
+function nothingMeasured(only: string): EngineError {
+  return new EngineError({
+    code: "BENCH-NOTHING",
+    message: `No row's name contains ${JSON.stringify(only)}`,
+    fix: "Leave --only out to see the names.",
+    where: "--only",
+  });
 }

@@ -3,6 +3,7 @@
 export interface Timing {
   readonly medianMs: number;
   readonly fastestMs: number;
+  readonly slowestMs: number;
   readonly runs: number;
 }
 
@@ -26,7 +27,17 @@ export async function timed(work: () => Promise<unknown>, options: TimingOptions
     await work();
     times.push(performance.now() - before);
   }
-  return { medianMs: median(times), fastestMs: Math.min(...times), runs: times.length };
+  return summarize(times);
+}
+
+/** Median and range; NaN without times. */
+export function summarize(times: readonly number[]): Timing {
+  return {
+    medianMs: median(times),
+    fastestMs: Math.min(...times),
+    slowestMs: Math.max(...times),
+    runs: times.length,
+  };
 }
 
 export function median(values: readonly number[]): number {

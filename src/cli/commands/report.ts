@@ -1,28 +1,26 @@
 /** `eigenstep report`: reads run folders and writes one HTML page with their figures, and SVG files beside it when asked. */
-import { mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, extname, join, resolve } from "node:path";
+import { stat } from "node:fs/promises";
+import { extname, join, resolve } from "node:path";
 import { EngineError } from "../../errors.ts";
 import { formatBytes } from "../../report/format.ts";
 import { readRunFolder, type StoredRun } from "../../report/readRun.ts";
 import type { CommandContext } from "../context.ts";
 import { EXIT } from "../exitCodes.ts";
+import { type OutputFile, writeFiles } from "../report/writeFiles.ts";
 
 export type ScaleOption = "log" | "linear";
 
 export interface ReportOptions {
-  /** Run folders; one report lays all of them over one another. */
+  /** Run folders; one report shows all of them. */
   readonly runs: readonly string[];
+  /** A column for each run; undefined: where losses or recorded matrices differ. */
+  readonly columns?: boolean | undefined;
   readonly out?: string | undefined;
   readonly svg: boolean;
   /** Scaling of t and of the eigenvalues that is shown first and written as SVG. */
   readonly time?: ScaleOption | undefined;
   readonly eigenvalues?: ScaleOption | undefined;
   readonly json: boolean;
-}
-
-interface Output {
-  readonly path: string;
-  readonly content: string;
 }
 
 /** @throws EngineError RUN-…, REPORT-OUT, REPORT-WRITE; nothing was written then */
@@ -36,15 +34,15 @@ export async function report(options: ReportOptions, context: CommandContext): P
     ...(options.time ? { time: options.time } : {}),
     ...(options.eigenvalues ? { eigenvalues: options.eigenvalues } : {}),
   };
-  const { html, svgs, notes } = makeReport(stored, { view, version: context.version });
+  const { html, svgs, notes } = makeReport(stored, { view, columns: options.columns, version: context.version });
 
   const out = await outPath(options, paths, context.cwd);
   const stem = out.slice(0, out.length - extname(out).length);
-  const outputs: Output[] = [{ path: out, content: html }];
+  const outputs: OutputFile[] = [{ path: out, content: html }];
   if (options.svg) {
     for (const [name, content] of Object.entries(svgs)) outputs.push({ path: `${stem}-${name}.svg`, content });
   }
-  await writeAll(outputs);
+  await writeFiles(outputs);
 
   const [page, ...pictures] = outputs.map(({ path }) => path);
   if (options.json) {
@@ -76,30 +74,4 @@ async function outPath({ out }: ReportOptions, paths: readonly string[], cwd: st
     () => false,
   );
   return isFolder ? join(path, "report.html") : path;
-}
-
-/** Every file is made aside before the first one takes its place. */
-async function writeAll(outputs: readonly Output[]): Promise<void> {
-  const folder = dirname(outputs[0]?.path ?? ".");
-  const aside = await mkdtemp(join(folder, ".eigenstep-report-")).catch((cause: unknown) => {
-    throw unwritable(folder, cause);
-  });
-  try {
-    for (const [index, { content }] of outputs.entries()) await writeFile(join(aside, String(index)), content);
-    for (const [index, { path }] of outputs.entries()) await rename(join(aside, String(index)), path);
-  } catch (cause) {
-    throw unwritable(folder, cause);
-  } finally {
-    await rm(aside, { recursive: true, force: true }).catch(() => {});
-  }
-}
-
-function unwritable(folder: string, cause: unknown): EngineError {
-  return new EngineError({
-    code: "REPORT-WRITE",
-    message: `The report cannot be written to ${folder}: ${cause instanceof Error ? cause.message : cause}`,
-    fix: "Choose another file with --out, in a folder that exists and that you may write to.",
-    where: folder,
-    cause,
-  });
 }

@@ -1,6 +1,5 @@
 /** What `eigh` and `svd` have in common: matrices in, files and a report out. */
-import { rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { type NpyArray, readNpy, toFloat32 } from "../../data/index.ts";
 import { EngineError } from "../../errors.ts";
 import { formatNumber } from "../../report/format.ts";
@@ -9,6 +8,7 @@ import { EXIT } from "../exitCodes.ts";
 import { nodeSource } from "../nodeFiles.ts";
 import type { SolveDocument } from "../runner/solveDocument.ts";
 import type { OnFile, RuntimeName } from "../runtimes/runtime.ts";
+import { writeWhole } from "../wholeFile.ts";
 
 export interface SolveOptions {
   readonly file: string;
@@ -71,28 +71,11 @@ export async function solveAndReport(
   const written: string[] = [];
   const document = await solve(async (name, bytes) => {
     const target = `${prefix}.${name}`;
-    await writeWhole(target, bytes);
+    await writeWhole(target, bytes, "Choose another place with --out.");
     written.push(target);
   });
   context.stdout.write(options.json ? `${JSON.stringify(document)}\n` : report(document, written));
   return document.status.every((status) => status === "ok") ? EXIT.ok : EXIT.error;
-}
-
-async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const aside = join(dirname(path), `.eigenstep-${process.pid}.partial`);
-  try {
-    await writeFile(aside, bytes);
-    await rename(aside, path);
-  } catch (cause) {
-    await rm(aside, { force: true }).catch(() => {});
-    throw new EngineError({
-      code: "RUN-WRITE",
-      message: `${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
-      fix: "Choose another place with --out.",
-      where: path,
-      cause,
-    });
-  }
 }
 
 /** Matrices, and values of each, that are shown; the files have them all. */

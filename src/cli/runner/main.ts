@@ -1,7 +1,8 @@
 /** The runner page: asks the command for its task, executes it on the browser's WebGPU, and posts everything back. */
 import { httpFolder } from "../../data/httpFiles.ts";
 import { Engine } from "../../device/engine.ts";
-import type { OpenPeers, PeerSolver } from "../bench/contract.ts";
+import { GpuCalls } from "../bench/gpuCalls.ts";
+import type { OpenPeers, Peer } from "../bench/peerContract.ts";
 import { Outbox } from "./outbox.ts";
 import { decodeTask, encodeError } from "./protocol.ts";
 import { executeTask } from "./task.ts";
@@ -22,9 +23,9 @@ async function post(path: string, body: string | Uint8Array<ArrayBuffer>): Promi
 }
 
 /** Modules of bench/peers, bundled by the command, in the order in which they are measured. */
-async function openPeers(): Promise<readonly PeerSolver[]> {
+async function openPeers(): Promise<readonly Peer[]> {
   const modules = (await (await fetch(new URL("peers/index.json", base))).json()) as readonly string[];
-  const peers: PeerSolver[] = [];
+  const peers: Peer[] = [];
   for (const name of modules) {
     const module = (await import(/* @vite-ignore */ new URL(`peers/${name}.js`, base).href)) as {
       openPeers: OpenPeers;
@@ -43,12 +44,15 @@ async function run(outbox: Outbox): Promise<void> {
       if (!response.ok) throw new Error(`the command refused its attachment with status ${response.status}`);
       return new Uint8Array(await response.arrayBuffer());
     });
+    // Before any engine starts: what is counted from the prototypes on is everybody's.
+    const gpuCalls = task.kind === "bench" ? GpuCalls.install() : undefined;
     engine = await Engine.request();
     const result = await executeTask(engine, task, {
       sink: outbox,
       signal: abort.signal,
       host: navigator.userAgent,
       openPeers,
+      gpuCalls,
       data: "hasData" in task && task.hasData ? httpFolder(new URL("data", base).href) : undefined,
     });
     await outbox.close({ type: "result", result });

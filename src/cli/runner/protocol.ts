@@ -60,7 +60,8 @@ export function attachmentOf(task: Task): Uint8Array | undefined {
     const { buffer, byteOffset, byteLength } = task.matrices;
     return new Uint8Array(buffer, byteOffset, byteLength);
   }
-  return task.kind === "info" || task.kind === "bench" ? undefined : task.resume?.checkpoint;
+  if (task.kind === "eval") return task.checkpoint;
+  return "resume" in task ? task.resume?.checkpoint : undefined;
 }
 
 export function encodeTask(task: Task): string {
@@ -68,8 +69,8 @@ export function encodeTask(task: Task): string {
   if (task.kind === "eigh" || task.kind === "svd") {
     return JSON.stringify({ task: { ...task, matrices: [] }, hasAttachment });
   }
-  if (task.kind === "info" || task.kind === "bench" || !task.resume)
-    return JSON.stringify({ task, hasAttachment } satisfies WireTask);
+  if (task.kind === "eval") return JSON.stringify({ task: { ...task, checkpoint: [] }, hasAttachment });
+  if (!("resume" in task) || !task.resume) return JSON.stringify({ task, hasAttachment } satisfies WireTask);
   const { resume, ...rest } = task;
   return JSON.stringify({ task: rest, records: resume.records.map(encodeRecord), hasAttachment } satisfies WireTask);
 }
@@ -84,7 +85,8 @@ export async function decodeTask(
   if (task.kind === "eigh" || task.kind === "svd") {
     return { ...task, matrices: new Float32Array(bytes?.buffer ?? new ArrayBuffer(0)) };
   }
-  if (task.kind === "info" || task.kind === "bench" || !records) return task;
+  if (task.kind === "eval") return { ...task, checkpoint: bytes ?? new Uint8Array(0) };
+  if ((task.kind !== "train" && task.kind !== "plan") || !records) return task;
   return { ...task, resume: { records: records.map(decodeRecord), checkpoint: bytes } };
 }
 

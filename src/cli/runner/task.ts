@@ -4,13 +4,18 @@ import type { DataFolder } from "../../data/byteSource.ts";
 import { type AdapterDescription, adapterLine } from "../../device/adapter.ts";
 import type { Engine } from "../../device/engine.ts";
 import type { ResumeState, RunConfig, RunRequest, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
-import type { BenchDocument, BenchTask, OpenPeers } from "../bench/contract.ts";
+import type { EvaluationDocument } from "../../experiments/network/evaluate.ts";
+import type { BenchDocument, BenchTask } from "../bench/contract.ts";
+import type { GpuCalls } from "../bench/gpuCalls.ts";
+import type { OpenPeers } from "../bench/peerContract.ts";
 import { describePlan, type PlanDocument, runExperiment } from "../experiment.ts";
 import type { SelfCheck } from "../runtimes/runtime.ts";
 import { selfCheck } from "../selfCheck/selfCheck.ts";
 import { type EighTask, executeEigh } from "./eighTask.ts";
+import { type EvalTask, executeEval } from "./evalTask.ts";
 import type { SolveDocument } from "./solveDocument.ts";
 import { executeSvd, type SvdDocument, type SvdTask } from "./svdTask.ts";
+import { executeViews, type ViewsDocument, type ViewsTask } from "./viewsTask.ts";
 
 /** Plain JSON. */
 export type Task =
@@ -24,6 +29,8 @@ export type Task =
     }
   | EighTask
   | SvdTask
+  | EvalTask
+  | ViewsTask
   | BenchTask
   | { readonly kind: "info" };
 
@@ -33,6 +40,8 @@ export interface TaskResults {
   readonly plan: PlanDocument;
   readonly eigh: SolveDocument;
   readonly svd: SvdDocument;
+  readonly eval: EvaluationDocument;
+  readonly views: ViewsDocument;
   readonly bench: BenchDocument;
   readonly info: { readonly adapter: AdapterDescription; readonly host: string; readonly selfCheck: SelfCheck };
 }
@@ -45,6 +54,8 @@ export interface TaskSurroundings {
   readonly host: string;
   /** The alternatives that a benchmark compares with, as modules beside the page. */
   readonly openPeers?: OpenPeers | undefined;
+  /** For benchmarks: installed before the engine was started. */
+  readonly gpuCalls?: GpuCalls | undefined;
 }
 
 /**
@@ -66,13 +77,16 @@ async function execute(engine: Engine, task: Task, surroundings: TaskSurrounding
   }
   if (task.kind === "eigh") return executeEigh(engine, task, surroundings.sink);
   if (task.kind === "svd") return executeSvd(engine, task, surroundings.sink);
+  if (task.kind === "eval") return executeEval(engine, task, surroundings);
+  if (task.kind === "views") return executeViews(engine, task, surroundings);
   if (task.kind === "bench") {
     // Loaded for benchmarks alone.
     const { executeBench } = await import("../bench/suites.ts");
-    const { signal, sink } = surroundings;
+    const { signal, sink, gpuCalls: calls } = surroundings;
+    if (!calls) throw new Error("unreachable: every runtime counts the calls of a benchmark");
     const progress = (text: string) => sink.phase(text);
     const peers = task.peers ? await surroundings.openPeers?.() : [];
-    return executeBench(task, { engine, signal, progress, peers: peers ?? [] });
+    return executeBench(task, { engine, signal, progress, calls, peers: peers ?? [] });
   }
   const request: RunRequest = {
     config: task.config,

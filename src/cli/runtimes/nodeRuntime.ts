@@ -1,6 +1,7 @@
 /** The runtime `node`: Dawn in this process. */
 import { Engine } from "../../device/engine.ts";
 import { nodeGpu } from "../../device/nodeRuntime.ts";
+import { GpuCalls } from "../bench/gpuCalls.ts";
 import { nodeFolder } from "../nodeFiles.ts";
 import { executeTask } from "../runner/task.ts";
 import type { Runtime } from "./runtime.ts";
@@ -10,11 +11,13 @@ import { taskRuntime } from "./taskRuntime.ts";
 export function createNodeRuntime(driverFolders: readonly string[]): Runtime {
   return taskRuntime("node", async (task, sink, signal, dataPath) => {
     const { gpu, driver } = await nodeGpu({ browserFolders: driverFolders });
+    using gpuCalls = task.kind === "bench" ? GpuCalls.install() : undefined;
     const engine = await Engine.request({ gpu, pollsBusily: true });
     try {
       return await executeTask(engine, task, {
         sink,
         signal,
+        gpuCalls,
         data: dataPath === undefined ? undefined : nodeFolder(dataPath),
         host: `Dawn in Node ${process.versions.node}, driver ${driver}`,
       });

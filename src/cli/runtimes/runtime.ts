@@ -1,11 +1,14 @@
 /** A runtime: where an experiment is executed. All run the same code on one Engine and deliver to the same sink. */
 import type { AdapterDescription } from "../../device/adapter.ts";
 import type { ResumeState, RunConfig, RunResult, RunSink, SaveItem } from "../../experiments/contract.ts";
+import type { EvaluationDocument } from "../../experiments/network/evaluate.ts";
 import type { BenchDocument, BenchTask } from "../bench/contract.ts";
 import type { PlanDocument } from "../experiment.ts";
 import type { EighTask } from "../runner/eighTask.ts";
+import type { EvalTask } from "../runner/evalTask.ts";
 import type { SolveDocument } from "../runner/solveDocument.ts";
 import type { SvdDocument, SvdTask } from "../runner/svdTask.ts";
+import type { ViewsDocument, ViewsTask } from "../runner/viewsTask.ts";
 
 export const RUNTIME_NAMES = ["chrome", "firefox", "node"] as const;
 export type RuntimeName = (typeof RUNTIME_NAMES)[number];
@@ -50,6 +53,13 @@ export interface Runtime {
   plan(job: Job, signal: AbortSignal): Promise<PlanDocument>;
   eigh(task: EighTask, signal: AbortSignal, onFile: OnFile): Promise<SolveDocument>;
   svd(task: SvdTask, signal: AbortSignal, onFile: OnFile): Promise<SvdDocument>;
+  eval(
+    task: EvalTask,
+    dataPath: string,
+    signal: AbortSignal,
+    onPhase: (text: string) => void,
+  ): Promise<EvaluationDocument>;
+  views(task: ViewsTask, dataPath: string, signal: AbortSignal, onFile: OnFile): Promise<ViewsDocument>;
   /** @param peersRoot folder of the bundled alternatives; browsers only */
   bench(
     task: BenchTask,

@@ -38,6 +38,12 @@ export function taskRuntime(name: RuntimeName, execute: ExecuteTask): Runtime {
     async svd(task, signal, onFile) {
       return (await execute(task, { ...silentSink, file: onFile }, signal, undefined)) as TaskResults["svd"];
     },
+    async eval(task, dataPath, signal, onPhase) {
+      return (await execute(task, { ...silentSink, phase: onPhase }, signal, dataPath)) as TaskResults["eval"];
+    },
+    async views(task, dataPath, signal, onFile) {
+      return (await execute(task, { ...silentSink, file: onFile }, signal, dataPath)) as TaskResults["views"];
+    },
     async info(signal) {
       return (await execute({ kind: "info" }, silentSink, signal, undefined)) as TaskResults["info"];
     },

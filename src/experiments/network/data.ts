@@ -4,21 +4,20 @@ import { CompiledPlan } from "../../autodiff/compiledPlan.ts";
 import { Graph, type Tensor } from "../../autodiff/graph.ts";
 import { planGraph } from "../../autodiff/planner.ts";
 import type { DataFolder } from "../../data/byteSource.ts";
-import { type ImageSet, RandomStream, readCifar10, readMnist, readStl10 } from "../../data/index.ts";
+import { type ImageSet, RandomStream } from "../../data/index.ts";
 import type { Engine } from "../../device/engine.ts";
 import { EngineError } from "../../errors.ts";
 import { drawParameters } from "../../nn/init.ts";
 import type { ParameterSpec } from "../../nn/spec.ts";
-import { packedLayout } from "../../ops/augment.ts";
 import type { PixelLayout } from "../../ops/random.ts";
 import { STEP_STATE_WORDS } from "../../train/stepState.ts";
 import { targetOf } from "../../train/trainingStep.ts";
+import { IMAGE_SIDES, layoutOf, type PixelSource, paddedPixels, pixelsOnGpu, readImages } from "../imageFiles.ts";
 import type { NetworkConfig } from "./config.ts";
-import { PIXELS, type PixelSource, TARGET, VIEWS } from "./graph.ts";
+import { PIXELS, TARGET, VIEWS } from "./graph.ts";
 import { viewsOptions } from "./views.ts";
 
-/** Sides of the images of each source. */
-const SIDES = { mnist: 28, cifar10: 32, stl10: 96 } as const;
+export { fileLayout, layoutOf } from "../imageFiles.ts";
 
 /**
  * Checks what can be checked before anything is read or allocated.
@@ -27,11 +26,11 @@ const SIDES = { mnist: 28, cifar10: 32, stl10: 96 } as const;
  */
 export function checkSizes({ data }: NetworkConfig): void {
   const { sampling, side, source } = data;
-  if (side > 4 * SIDES[source]) {
+  if (side > 4 * IMAGE_SIDES[source]) {
     throw new EngineError({
       code: "CONFIG-SIDE",
-      message: `data.side is ${side}; images of ${source} are ${SIDES[source]}×${SIDES[source]}`,
-      fix: `Use --set data.side=${SIDES[source]} or less.`,
+      message: `data.side is ${side}; images of ${source} are ${IMAGE_SIDES[source]}×${IMAGE_SIDES[source]}`,
+      fix: `Use --set data.side=${IMAGE_SIDES[source]} or less.`,
       where: "data.side",
     });
   }
@@ -54,53 +53,12 @@ export function imageCount({ data: { sampling } }: NetworkConfig): number {
 
 /** How a run's images lie on the GPU: a u32 per pixel where a buffer of them can be bound, else as in the file. */
 export function pixelSource(config: NetworkConfig, raw: PixelLayout, largestBinding: number): PixelSource {
-  const count = imageCount(config);
-  const words = count * raw.height * raw.width;
-  if (4 * words <= largestBinding) return { words, layout: packedLayout(raw.height, raw.width) };
-  return { words: Math.ceil((count * raw.imageStride) / 4), layout: raw };
-}
-
-/** Layout of a source's files, for plans without data. */
-export function fileLayout(source: NetworkConfig["data"]["source"]): PixelLayout {
-  const side = SIDES[source];
-  const channels = source === "mnist" ? 1 : 3;
-  const plane = side * side;
-  const strides = source === "stl10" ? { rowStride: 1, columnStride: side } : { rowStride: side, columnStride: 1 };
-  return {
-    height: side,
-    width: side,
-    channels,
-    imageStride: channels * plane,
-    channelStride: plane,
-    ...strides,
-    offset: 0,
-  };
+  return pixelsOnGpu(imageCount(config), raw, largestBinding);
 }
 
 /** @throws EngineError DATA-… */
-export async function loadImages(config: NetworkConfig, folder: DataFolder | undefined): Promise<ImageSet> {
-  const { source } = config.data;
-  if (!folder) {
-    throw new EngineError({
-      code: "DATA-NO-FOLDER",
-      message: `The data set ${source} needs a folder with its files`,
-      fix: "Pass --data DIR.",
-      where: source,
-    });
-  }
-  const limit = imageCount(config);
-  switch (source) {
-    case "mnist":
-      return readMnist(folder, { limit });
-    case "cifar10":
-      return readCifar10(folder, { limit });
-    case "stl10":
-      return readStl10(folder, { split: "unlabeled", limit });
-  }
-}
-
-export function layoutOf({ layout, height, width, channels }: ImageSet): PixelLayout {
-  return { ...layout, height, width, channels };
+export function loadImages(config: NetworkConfig, folder: DataFolder | undefined): Promise<ImageSet> {
+  return readImages(config.data.source, imageCount(config), folder);
 }
 
 /** State buffers that are prepared; the others start at zero. */
@@ -171,7 +129,7 @@ export async function prepareNetworkRun(
   let compiled: CompiledPlan | undefined;
   try {
     compiled = await CompiledPlan.compile(engine, plan, buffers);
-    compiled.write("raw", padded(images.pixels));
+    compiled.write("raw", paddedPixels(images.pixels));
     compiled.write(
       "indices",
       Uint32Array.from({ length: pairs }, (_, index) => index),
@@ -193,11 +151,4 @@ export async function prepareNetworkRun(
     viewsShape: [2 * pairs, side, side, 4],
     release,
   };
-}
-
-function padded(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  if (bytes.byteLength % 4 === 0) return bytes;
-  const whole = new Uint8Array(Math.ceil(bytes.byteLength / 4) * 4);
-  whole.set(bytes);
-  return whole;
 }

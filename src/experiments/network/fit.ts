@@ -3,8 +3,9 @@ import type { Plan } from "../../autodiff/plan.ts";
 import type { Engine } from "../../device/engine.ts";
 import { EngineError } from "../../errors.ts";
 import { planTrainingStep, targetOf } from "../../train/trainingStep.ts";
+import type { PixelSource } from "../imageFiles.ts";
 import type { NetworkConfig } from "./config.ts";
-import { networkGraph, type PixelSource } from "./graph.ts";
+import { networkGraph } from "./graph.ts";
 
 /**
  * @param pixels the images of a run with fresh views

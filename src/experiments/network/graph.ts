@@ -10,9 +10,9 @@ import { scaleInit } from "../../nn/init.ts";
 import { ParameterScope, RUNNING_STATISTICS } from "../../nn/scope.ts";
 import type { ModelSpec, ParameterSpec } from "../../nn/spec.ts";
 import { type TargetNetwork, targetNetwork, updateTarget } from "../../nn/target.ts";
-import type { PixelLayout } from "../../ops/random.ts";
 import type { StateBuffer } from "../../train/checkpoint.ts";
 import { DEFAULT_RING_CAPACITY, stepStateTensor, type TrainingStep, trainingStep } from "../../train/trainingStep.ts";
+import type { PixelSource } from "../imageFiles.ts";
 import type { NetworkConfig } from "./config.ts";
 import { embed, type Network, networkOf } from "./model.ts";
 import { lossTerms, recordedSpectrum, type TwoViewOutputs } from "./objective.ts";
@@ -27,13 +27,6 @@ const PCA_SELECTION = "pca.selection";
 export const TARGET = "target";
 /** Principal components that are recorded. */
 export const PCA_COMPONENTS = 3;
-
-/** Images on the GPU, as the step reads them. */
-export interface PixelSource {
-  /** Elements of the u32 buffer. */
-  readonly words: number;
-  readonly layout: PixelLayout;
-}
 
 export interface NetworkStep {
   readonly step: TrainingStep;

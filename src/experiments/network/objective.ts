@@ -17,7 +17,7 @@ import {
   vicreg,
   wMse,
 } from "../../ssl/index.ts";
-import type { LossConfig, NetworkConfig, SpectrumMatrix } from "./config.ts";
+import type { LossConfig, SpectrumMatrix } from "./config.ts";
 
 /** Outputs for both views, all first views before all second ones: [2N, d] each. */
 export interface TwoViewOutputs {
@@ -97,24 +97,6 @@ export function recordedSpectrum(of: SpectrumMatrix, embeddings: Tensor, terms: 
       return spectrum(center(l2Normalize(embeddings)));
     case "standardizedCovariance":
       return spectrum(standardize(embeddings));
-  }
-}
-
-/** The recorded matrix in words, for figures and summaries. */
-export function spectrumWords({ spectrum: { of }, loss, data }: NetworkConfig): string {
-  const over = data.sampling.kind === "fixed" ? "the training pairs" : `${data.sampling.probe} probe pairs`;
-  switch (of) {
-    case "correlation": {
-      const form = loss.kind === "barlow" ? loss.form : "";
-      const epsilon = loss.kind === "barlow" && form === "standardized" ? `, ε = ${loss.epsilon}` : "";
-      return `the cross-correlation matrix C of the ${form} embeddings${epsilon}, over ${over}`;
-    }
-    case "covariance":
-      return `the covariance of the embeddings of both views, over ${over}`;
-    case "normalizedCovariance":
-      return `the covariance of the l2-normalised embeddings of both views, over ${over}`;
-    case "standardizedCovariance":
-      return `the covariance of the standardised embeddings of both views, over ${over}`;
   }
 }
 

@@ -20,9 +20,9 @@ import { firstBadPlace } from "./divergence.ts";
 import { requireFit } from "./fit.ts";
 import { type NetworkStep, networkGraph, VIEWS } from "./graph.ts";
 import { measure } from "./measures.ts";
-import { spectrumWords } from "./objective.ts";
 import { clockOf } from "./optimizer.ts";
 import { recordSteps } from "./recordSteps.ts";
+import { spectrumWords } from "./spectrumWords.ts";
 
 interface NetworkRun {
   readonly engine: Engine;

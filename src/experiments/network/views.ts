@@ -12,15 +12,20 @@ export const NORMALIZATION = {
   stl10: { mean: [0.4467, 0.4398, 0.4066], std: [0.2603, 0.2566, 0.2713] },
 } as const;
 
+/** What any kind of run that draws views says about them. */
+export interface ViewsConfig {
+  readonly data: Pick<NetworkConfig["data"], "source" | "side" | "augmentation">;
+}
+
 /** @throws EngineError CONFIG-AUGMENT */
-export function recipeOf({ data: { augmentation } }: NetworkConfig): Recipe {
+export function recipeOf({ data: { augmentation } }: ViewsConfig): Recipe {
   return augmentation.recipe === "staircase"
     ? staircaseRecipe(augmentation.minArea, augmentation.jitter)
     : recipeNamed(augmentation.recipe);
 }
 
 /** Options of `augmentedViews` for the two views of a pair. */
-export function viewsOptions(config: NetworkConfig, layout: PixelLayout, key: RandomKey): ViewsOptions {
+export function viewsOptions(config: ViewsConfig, layout: PixelLayout, key: RandomKey): ViewsOptions {
   const { source, side } = config.data;
   return { recipe: recipeOf(config), layout, height: side, width: side, ...NORMALIZATION[source], key };
 }

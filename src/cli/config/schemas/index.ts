@@ -3,6 +3,13 @@ import { z } from "zod";
 import type { RunConfig } from "../../../experiments/contract.ts";
 import { linearSchema } from "./linear.ts";
 import { networkSchema } from "./network.ts";
+import { operatorIdentitySchema } from "./operatorIdentity.ts";
+import { operatorTrainingSchema } from "./operatorTraining.ts";
 
 /** Parses to `RunConfig`; the annotation makes the compiler compare the two. */
-export const runConfigSchema: z.ZodType<RunConfig> = z.discriminatedUnion("kind", [linearSchema, networkSchema]);
+export const runConfigSchema: z.ZodType<RunConfig> = z.discriminatedUnion("kind", [
+  linearSchema,
+  networkSchema,
+  operatorIdentitySchema,
+  operatorTrainingSchema,
+]);

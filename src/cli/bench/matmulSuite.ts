@@ -1,0 +1,116 @@
+/** The suite `matmul`: square products in three orientations, and those that ResNet-18 on CIFAR images is made of. */
+import { matmulEntry } from "../../../test/oracle/productEntries.ts";
+import { SeededNormals } from "../../../test/oracle/seededNormals.ts";
+import { matmul } from "../../autodiff/functions.ts";
+import type { Engine } from "../../device/engine.ts";
+import { type BenchContext, type BenchRow, OURS, type Suite } from "./contract.ts";
+import type { MatmulWork, PreparedWork } from "./peerContract.ts";
+import { preparePlan } from "./planWork.ts";
+import { sampledCheck } from "./sampledCheck.ts";
+import { measureContest } from "./sideBySide.ts";
+import { atLeast, speedTargets } from "./targets.ts";
+
+/** op(A)·op(B) with T for what is stored transposed. */
+const ORIENTATIONS = ["NN", "NT", "TN"] as const;
+type Orientation = (typeof ORIENTATIONS)[number];
+
+export interface MatmulShape {
+  readonly orientation: Orientation;
+  readonly m: number;
+  readonly k: number;
+  readonly n: number;
+}
+
+/** Order of the product that the ceiling's target speaks of. */
+const TARGET_ORDER = 512;
+const square = (orientation: Orientation, n: number): MatmulShape => ({ orientation, m: n, k: n, n });
+
+/** Images at a time: 300 MFLOP for each stage's 3 × 3 convolution. */
+const IMAGES = 4;
+/** Stages of ResNet-18 on 32 × 32 images: pixels of an image and channels. */
+const STAGES = [
+  { pixels: 32 * 32, channels: 64 },
+  { pixels: 16 * 16, channels: 128 },
+  { pixels: 8 * 8, channels: 256 },
+  { pixels: 4 * 4, channels: 512 },
+] as const;
+
+/** A 3 × 3 convolution as three matrix products: patches by filter, cotangent by filterᵀ, patchesᵀ by cotangent. */
+const stageProducts = STAGES.flatMap(({ pixels, channels }): MatmulShape[] => {
+  const [rows, patch] = [IMAGES * pixels, 9 * channels];
+  return [
+    { orientation: "NN", m: rows, k: patch, n: channels },
+    { orientation: "NT", m: rows, k: channels, n: patch },
+    { orientation: "TN", m: patch, k: rows, n: channels },
+  ];
+});
+
+export const MATMUL_SHAPES: readonly MatmulShape[] = [
+  ...[128, 256, TARGET_ORDER].flatMap((n) => ORIENTATIONS.map((orientation) => square(orientation, n))),
+  square("NN", 1024),
+  ...stageProducts,
+  // The projector's second layer on a batch of 256 embeddings, as PyTorch stores its weight.
+  { orientation: "NT", m: 256, k: 512, n: 512 },
+];
+
+export const matmulSuite: Suite = {
+  measure: (context) => measureMatmuls(context, MATMUL_SHAPES),
+  targets(rows) {
+    const names = ORIENTATIONS.map((orientation) => matmulName(square(orientation, TARGET_ORDER)));
+    const ours = rows.filter(({ engine, verified, name }) => engine === OURS && verified && names.includes(name));
+    const worst = ours.toSorted((a, b) => (a.percentOfCeiling ?? 0) - (b.percentOfCeiling ?? 0))[0];
+    return [
+      ...speedTargets("matmul", rows, { "jax-js webgpu": { least: 2 }, "TensorFlow.js webgpu": { least: 4 } }),
+      atLeast(`matmul ${TARGET_ORDER}³: percent of the multiply-add ceiling`, worst?.percentOfCeiling ?? null, {
+        least: 40,
+        aim: 50,
+        where: worst?.name,
+      }),
+    ];
+  },
+};
+
+export async function measureMatmuls(context: BenchContext, shapes: readonly MatmulShape[]): Promise<BenchRow[]> {
+  const rows: BenchRow[] = [];
+  for (const shape of shapes) {
+    const name = matmulName(shape);
+    if (!context.wants(name)) continue;
+    const work = matmulWork(shape);
+    const { m, k, n } = shape;
+    rows.push(
+      ...(await measureContest(context, {
+        suite: "matmul",
+        name,
+        flops: 2 * m * k * n,
+        check: (result) => sampledCheck(result, m * n, (at) => matmulEntry(work.a, work.b, work, at)),
+        ours: () => prepareOurs(context.engine, work),
+        theirs: ({ matmul: product }) => product && (() => product(work)),
+      })),
+    );
+  }
+  return rows;
+}
+
+export function matmulName({ orientation, m, k, n }: MatmulShape): string {
+  return `${orientation} ${m}×${k}×${n}`;
+}
+
+function matmulWork({ orientation, m, k, n }: MatmulShape): MatmulWork {
+  const random = new SeededNormals(m + 3 * k + 5 * n);
+  const uniform = (count: number) => Float32Array.from({ length: count }, () => 2 * random.uniform() - 1);
+  const [transposeA, transposeB] = [orientation === "TN", orientation === "NT"];
+  return { m, k, n, transposeA, transposeB, a: uniform(m * k), b: uniform(k * n) };
+}
+
+function prepareOurs(engine: Engine, work: MatmulWork): Promise<PreparedWork> {
+  const { m, k, n, transposeA, transposeB, a, b } = work;
+  return preparePlan(
+    engine,
+    (graph) =>
+      matmul(graph.input("a", transposeA ? [k, m] : [m, k]), graph.input("b", transposeB ? [n, k] : [k, n]), {
+        transposeA,
+        transposeB,
+      }),
+    { a, b },
+  );
+}
