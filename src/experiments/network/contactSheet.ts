@@ -68,7 +68,7 @@ export async function firstViews(
     draws: views.draws,
     ...(indices.leaf ? {} : { chosen: indices }),
   };
-  const target = targetOf(engine.adapter.isSoftware);
+  const target = targetOf(engine.adapter);
   const plan = planGraph({ graph, programs: { main: Object.values(outputs) }, outputs, target });
   const compiled = await CompiledPlan.compile(engine, plan);
   try {
