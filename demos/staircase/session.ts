@@ -42,7 +42,7 @@ export async function openSession(
     const theory = linearTheory({ ...prepared, ...shape, weights0: prepared.weights, learningRate, momentum });
     assertStableLearningRate(learningRate, theory.gamma1);
     const step = linearGraph(shape, momentum);
-    const plan = planTrainingStep(step, targetOf(engine.adapter.isSoftware, config.kernels.family));
+    const plan = planTrainingStep(step, targetOf(engine.adapter, config.kernels.family));
     tell.facts({
       adapter: engine.adapter,
       theory,

@@ -8,6 +8,14 @@ export { type HttpFolderOptions, type HttpOptions, httpFolder, httpSource } from
 export { readIdx, readMnist } from "./idx.ts";
 export { type ImageReadOptions, type ImageSet, type PixelLayout, pixelAt, sha256Hex } from "./imageSet.ts";
 export {
+  type ImageFile,
+  planStream,
+  type StreamOptions,
+  type StreamPlan,
+  type StreamWindow,
+  windowAt,
+} from "./imageStream.ts";
+export {
   encodeNpy,
   type Float32Conversion,
   type MatrixF32,
@@ -28,7 +36,7 @@ export {
   type SafetensorData,
   type SafetensorsFile,
 } from "./safetensors.ts";
-export { readStl10, STL10_CLASSES, type Stl10Options, type Stl10Split, stl10Chunks } from "./stl10.ts";
+export { openStl10, readStl10, STL10_CLASSES, type Stl10Options, type Stl10Split, stl10Chunks } from "./stl10.ts";
 export {
   type GaussianPairs,
   type GaussianPairsOptions,

@@ -37,10 +37,12 @@ export const RandomStream = {
   treeOperator: 23,
   /** Splits and batches of classifiers on features. */
   evaluation: 11,
+  /** Order of the chunks of a streamed file. */
+  chunks: 12,
   /** Further pairs of views of the same images, beyond the first: pair i takes stream 32 + i, up to 63. */
   furtherViews: 32,
   /** Which samples a contrastive loss compares. */
-  tuples: 11,
+  tuples: 13,
   /** Initial parameters of networks: parameter i draws from stream 2¹⁶ + i. */
   parameters: 0x1_0000,
   /** Initial parameters of target networks that start by themselves: 2¹⁷ + i. */

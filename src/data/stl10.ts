@@ -12,6 +12,7 @@ import {
   type PixelLayout,
   tooFewImages,
 } from "./imageSet.ts";
+import type { ImageFile } from "./imageStream.ts";
 
 const SIDE = 96;
 const CHANNELS = 3;
@@ -65,6 +66,24 @@ export async function readStl10(folder: DataFolder, options: Stl10Options = {}):
   const split = options.split ?? "train";
   const file = await openImages(folder, split);
   return readRange(folder, split, file, options.first ?? 0, options.limit);
+}
+
+/**
+ * A split as a file of images read in runs: for what does not fit into memory.
+ *
+ * @throws EngineError as `readStl10`; reading beyond the end: DATA-OUT-OF-RANGE
+ */
+export async function openStl10(folder: DataFolder, split: Stl10Split = "unlabeled"): Promise<ImageFile> {
+  const { source, available } = await openImages(folder, split);
+  return {
+    name: `stl10-${split}`,
+    count: available,
+    height: SIDE,
+    width: SIDE,
+    channels: CHANNELS,
+    layout: LAYOUT,
+    read: (first, target) => readInto(source, first * IMAGE_BYTES, target),
+  };
 }
 
 /**

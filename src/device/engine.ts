@@ -24,6 +24,9 @@ export interface EngineRequest {
   readonly pokesWhileWaiting?: boolean;
 }
 
+/** Features that a device gets where the adapter has them; nothing needs one. */
+const WANTED_FEATURES = ["timestamp-query", "subgroups"] as const;
+
 type WaitingOptions = Pick<EngineRequest, "pollsBusily" | "pokesWhileWaiting">;
 
 export interface BufferRequest {
@@ -96,12 +99,12 @@ export class Engine {
     const gpu = options.gpu ?? (globalThis.navigator as Navigator | undefined)?.gpu;
     const adapter = await requestAdapter(gpu, options.powerPreference);
     const limits = requiredLimits(adapter, options.needs ?? {}, options.defaultLimits ?? false);
-    const hasTimestamps = !options.defaultLimits && adapter.features.has("timestamp-query");
+    const features = options.defaultLimits ? [] : WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
     try {
       const device = await adapter.requestDevice({
         label: options.label ?? "eigenstep",
         requiredLimits: limits,
-        requiredFeatures: hasTimestamps ? ["timestamp-query"] : [],
+        requiredFeatures: features,
       });
       const engine = new Engine(device, false, options);
       // Dawn in Node loses the device, or aborts, once its entry point is garbage; a page keeps its own.

@@ -62,7 +62,7 @@ export async function adamProbe(
     graph,
     programs: { update: [node, advance, loss], score: [outputs.trainScores, outputs.testScores] },
     outputs,
-    target: targetOf(engine.adapter.isSoftware),
+    target: targetOf(engine.adapter),
   });
   const compiled = await CompiledPlan.compile(engine, plan);
   try {

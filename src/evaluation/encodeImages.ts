@@ -116,7 +116,7 @@ export async function pixelFeatures(engine: Engine, images: ImageSet, view: Whol
 }
 
 function targetFor(engine: Engine) {
-  return targetOf(engine.adapter.isSoftware);
+  return targetOf(engine.adapter);
 }
 
 const [PIXELS, INDICES] = ["pixels", "indices"];

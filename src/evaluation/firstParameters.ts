@@ -16,7 +16,7 @@ export async function firstParameters(
   if (parameters.length === 0) return new Float32Array(0);
   const graph = new Graph();
   const drawn = drawParameters(graph, parameters, key);
-  const target = targetOf(engine.adapter.isSoftware);
+  const target = targetOf(engine.adapter);
   const plan = planGraph({ graph, programs: { main: [drawn] }, outputs: { drawn }, target });
   const compiled = await CompiledPlan.compile(engine, plan);
   try {

@@ -60,7 +60,7 @@ export class LogisticRegression {
       test: score(graph.input("test features", [rowsOf(test), columns])),
     };
     const programs = Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, [tensor]]));
-    const plan = planGraph({ graph, programs, outputs, target: targetOf(engine.adapter.isSoftware) });
+    const plan = planGraph({ graph, programs, outputs, target: targetOf(engine.adapter) });
     const compiled = await CompiledPlan.compile(engine, plan);
     const labels = Uint32Array.from(train.labels);
     compiled.write("features", train.values);

@@ -73,7 +73,7 @@ async function forEachSimilarities(
   const [references, columns] = [rowsOf(train), train.columns];
   const most = Math.min(MOST_PRODUCTS / (references * columns), MOST_SIMILARITIES / references);
   const chunk = Math.max(1, Math.min(rowsOf(test), Math.floor(most)));
-  const target = targetOf(engine.adapter.isSoftware);
+  const target = targetOf(engine.adapter);
 
   const prepare = new Graph();
   const normalized = l2Normalize(prepare.input("train", [references, columns]));

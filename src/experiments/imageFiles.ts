@@ -33,22 +33,38 @@ export async function readImages(
   limit: number,
   folder: DataFolder | undefined,
 ): Promise<ImageSet> {
-  if (!folder) {
-    throw new EngineError({
-      code: "DATA-NO-FOLDER",
-      message: `The data set ${source} needs a folder with its files`,
-      fix: "Pass --data DIR.",
-      where: source,
-    });
-  }
+  const files = required(source, folder);
   switch (source) {
     case "mnist":
-      return readMnist(folder, { limit });
+      return readMnist(files, { limit });
     case "cifar10":
-      return readCifar10(folder, { limit });
+      return readCifar10(files, { limit });
     case "stl10":
-      return readStl10(folder, { split: "unlabeled", limit });
+      return readStl10(files, { split: "unlabeled", limit });
   }
+}
+
+/** All images of a split, with their labels. @throws EngineError DATA-… */
+export async function readLabelledImages(
+  source: ImageSource,
+  split: "train" | "test",
+  folder: DataFolder | undefined,
+): Promise<ImageSet & Required<Pick<ImageSet, "labels">>> {
+  const files = required(source, folder);
+  const read = { mnist: readMnist, cifar10: readCifar10, stl10: readStl10 }[source];
+  const set = await read(files, { split });
+  if (!set.labels) throw new Error(`unreachable: ${set.name} is a labelled split`);
+  return { ...set, labels: set.labels };
+}
+
+function required(source: ImageSource, folder: DataFolder | undefined): DataFolder {
+  if (folder) return folder;
+  throw new EngineError({
+    code: "DATA-NO-FOLDER",
+    message: `The data set ${source} needs a folder with its files`,
+    fix: "Pass --data DIR.",
+    where: source,
+  });
 }
 
 export function layoutOf({ layout, height, width, channels }: ImageSet): PixelLayout {

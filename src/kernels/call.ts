@@ -25,4 +25,6 @@ export type MatmulFamily = "register" | "workgroup";
 export interface Target {
   readonly isSoftware: boolean;
   readonly matmulFamily: MatmulFamily;
+  /** The device has WGSL's subgroups: neighbours can share what one of them loads. Every op does without, too. */
+  readonly hasSubgroups?: boolean;
 }

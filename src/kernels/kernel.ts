@@ -131,7 +131,8 @@ export function bindGroupEntries(
 /**
  * Compiles one variant of a kernel; equal final code is compiled once per engine, whatever knobs led to it.
  *
- * @throws EngineError KERNEL-COMPILE with the compiler's message and the shader file and line; KERNEL-KNOB, KERNEL-UNROLL
+ * @throws EngineError KERNEL-COMPILE with the compiler's message and the shader file and line; KERNEL-KNOB, KERNEL-UNROLL; KERNEL-FEATURE
+ *         when the device lacks a feature that the kernel enables
  */
 export function buildKernel(
   engine: Engine,
@@ -139,6 +140,8 @@ export function buildKernel(
   values: KnobValues = {},
   options: { readonly unroll?: boolean } = {},
 ): Promise<KernelPipeline> {
+  const missing = kernel.shader.features.filter((name) => !engine.device.features.has(name as GPUFeatureName));
+  if (missing.length > 0) return Promise.reject(featureError(kernel, missing));
   const cache = engine.memo("kernels.pipelines", () => new Map<string, Promise<KernelPipeline>>());
   const specialized = specialize(kernel.shader, values, options);
   // The content is the key; the name only separates entry points and labels.
@@ -150,6 +153,15 @@ export function buildKernel(
     pipeline.catch(() => cache.delete(key));
   }
   return pipeline;
+}
+
+function featureError({ name }: Kernel, missing: readonly string[]): EngineError {
+  return new EngineError({
+    code: "KERNEL-FEATURE",
+    message: `Kernel ${name} needs the device feature ${missing.join(", ")}`,
+    fix: "Use a device with the feature, or remove kernels.variants from the configuration to let the variants be chosen anew.",
+    where: name,
+  });
 }
 
 async function compile(engine: Engine, kernel: Kernel, { code, origins }: SpecializedShader): Promise<KernelPipeline> {

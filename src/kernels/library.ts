@@ -6,13 +6,6 @@ import epochIndicesShader from "../../shaders/augment/epoch_indices.wgsl";
 import gaussianBlurShader from "../../shaders/augment/gaussian_blur.wgsl";
 import packPixelsShader from "../../shaders/augment/pack_pixels.wgsl";
 import multiplyAddShader from "../../shaders/bench/multiply_add.wgsl";
-import conv2dDataGradRegisterShader from "../../shaders/conv/conv2d_data_grad_register.wgsl";
-import conv2dDataGradWorkgroupShader from "../../shaders/conv/conv2d_data_grad_workgroup.wgsl";
-import conv2dRegisterShader from "../../shaders/conv/conv2d_register.wgsl";
-import conv2dSplitSumShader from "../../shaders/conv/conv2d_split_sum.wgsl";
-import conv2dWeightGradRegisterShader from "../../shaders/conv/conv2d_weight_grad_register.wgsl";
-import conv2dWeightGradWorkgroupShader from "../../shaders/conv/conv2d_weight_grad_workgroup.wgsl";
-import conv2dWorkgroupShader from "../../shaders/conv/conv2d_workgroup.wgsl";
 import gatherCropShader from "../../shaders/data/gather_crop.wgsl";
 import gatherRowsShader from "../../shaders/data/gather_rows.wgsl";
 import connectionGramShader from "../../shaders/dual/connection_gram.wgsl";
@@ -88,9 +81,9 @@ import vicregPullShader from "../../shaders/ssl/vicreg_pull.wgsl";
 import metricsRecordShader from "../../shaders/train/metrics_record.wgsl";
 import stepAdvanceShader from "../../shaders/train/step_advance.wgsl";
 import { ceilDiv, foldGrid } from "./grid.ts";
-import { hltmKernels } from "./hltm.ts";
-import { defineKernel, type Kernel } from "./kernel.ts";
+import { defineKernel } from "./kernel.ts";
 
+export * from "./conv.ts";
 export * from "./hltm.ts";
 
 export const elementwiseBinary = defineKernel(elementwiseBinaryShader, ({ count }, { WG, QUADS }) =>
@@ -198,40 +191,6 @@ export const svdVectors = defineKernel(svdVectorsShader, ({ batch, length, count
   const [x, y] = foldGrid(ceilDiv(length * count, WG));
   return [x, y, batch];
 });
-export const conv2dRegister = defineKernel(
-  conv2dRegisterShader,
-  ({ batch, out_h, out_w, co_quads }, { PIXELS, QUADS, WG }) =>
-    foldGrid(ceilDiv(batch * out_h * ceilDiv(out_w, PIXELS) * ceilDiv(co_quads, QUADS), WG)),
-);
-export const conv2dDataGradRegister = defineKernel(
-  conv2dDataGradRegisterShader,
-  ({ batch, in_h, in_w, ci_quads }, { PIXELS, QUADS, WG }) =>
-    foldGrid(ceilDiv(batch * in_h * ceilDiv(in_w, PIXELS) * ceilDiv(ci_quads, QUADS), WG)),
-);
-export const conv2dWeightGradRegister = defineKernel(
-  conv2dWeightGradRegisterShader,
-  ({ splits, kernel_h, ci_quads, co_quads }, { QUADS, WG }) =>
-    foldGrid(ceilDiv(splits * kernel_h * ci_quads * ceilDiv(co_quads, QUADS), WG)),
-);
-export const conv2dSplitSum = defineKernel(conv2dSplitSumShader, ({ quads }, { WG }) => foldGrid(ceilDiv(quads, WG)));
-export const conv2dWorkgroup = defineKernel(conv2dWorkgroupShader, ({ batch, out_h, out_w, co }, { ROWS }) => [
-  ceilDiv(batch * out_h * out_w, 16 * ROWS),
-  ceilDiv(co, 64),
-  1,
-]);
-export const conv2dDataGradWorkgroup = defineKernel(
-  conv2dDataGradWorkgroupShader,
-  ({ batch, in_h, in_w, ci }, { STRIDE_H, STRIDE_W, ROWS }) => [
-    ceilDiv(batch * ceilDiv(in_h, STRIDE_H) * ceilDiv(in_w, STRIDE_W), 16 * ROWS),
-    ceilDiv(ci, 64),
-    STRIDE_H * STRIDE_W,
-  ],
-);
-export const conv2dWeightGradWorkgroup = defineKernel(
-  conv2dWeightGradWorkgroupShader,
-  ({ kernel_h, ci, co, splits }, { KERNEL_W }) => [ceilDiv(kernel_h * KERNEL_W * ci, 64), ceilDiv(co, 64), splits],
-);
-
 export const epochIndices = defineKernel(epochIndicesShader, ({ batch }, { WG }) => foldGrid(ceilDiv(batch, WG)));
 export const augmentDraw = defineKernel(augmentDrawShader, ({ views, images }, { WG }) =>
   foldGrid(ceilDiv(views * images, WG)),
@@ -319,94 +278,3 @@ export const multiplyAdd = defineKernel(multiplyAddShader, ({ groups }) => [grou
 export const connectionGram = defineKernel(connectionGramShader, ({ outputs, samples }, { WG }) =>
   foldGrid(ceilDiv((outputs * samples) ** 2, 4 * WG)),
 );
-
-export const library: Readonly<Record<string, Kernel>> = {
-  elementwiseBinary,
-  elementwiseUnary,
-  copyRange,
-  reduceColumns,
-  reduceRows,
-  columnStandardize,
-  columnStandardizeGrad,
-  matmulRegister,
-  matmulWorkgroup,
-  crossCorrelation,
-  frobeniusIdentity,
-  sgd,
-  randomFill,
-  gatherCrop,
-  gatherRows,
-  stepAdvance,
-  metricsRecord,
-  jacobiEigh,
-  eighGrad,
-  blockPairSolve,
-  blockTileRotate,
-  blockRowsRotate,
-  blockSweepEnd,
-  eighRange,
-  eighPrepare,
-  eighOffNorm,
-  eighOrder,
-  eighVectors,
-  eighResidual,
-  eighResidualEnd,
-  symmetricPower,
-  symmetricPowerGrad,
-  svdRange,
-  svdOrder,
-  qrReduce,
-  svdJacobi,
-  svdValues,
-  svdVectors,
-  svdPrepare,
-  qrPanel,
-  qrProject,
-  qrUpdate,
-  conv2dRegister,
-  conv2dDataGradRegister,
-  conv2dWeightGradRegister,
-  conv2dSplitSum,
-  conv2dWorkgroup,
-  conv2dDataGradWorkgroup,
-  conv2dWeightGradWorkgroup,
-  svdGram,
-  epochIndices,
-  augmentDraw,
-  augmentImage,
-  gaussianBlur,
-  packPixels,
-  segmentNorms,
-  optimizerFactors,
-  momentumUpdate,
-  adam,
-  batchNormStats,
-  batchNormApply,
-  batchNormGradReduce,
-  batchNormGradApply,
-  layerNorm,
-  layerNormGrad,
-  layerNormGradAffine,
-  maxPool,
-  maxPoolGrad,
-  averagePool,
-  averagePoolGrad,
-  gelu,
-  movingAverage,
-  softmaxCrossEntropy,
-  cosineRows,
-  cosineRowsGrad,
-  distanceContrast,
-  distanceContrastGrad,
-  l2Normalize,
-  l2NormalizeGrad,
-  matrixPenalty,
-  similarityRows,
-  similarityWeights,
-  barlowColumns,
-  vicregColumns,
-  vicregPull,
-  multiplyAdd,
-  connectionGram,
-  ...hltmKernels,
-};

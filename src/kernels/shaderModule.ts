@@ -42,6 +42,8 @@ export interface ShaderModule<
   readonly sources: readonly string[];
   /** Line table of `code`: [first line, index into `sources`, line there] for each run of consecutive lines. */
   readonly lines: readonly (readonly [number, number, number])[];
+  /** Features that the device must have (`enable` directives). */
+  readonly features: readonly string[];
   /** All bindings, the uniform included. */
   readonly bindings: Bindings & { readonly params?: BindingInfo };
   readonly params: { readonly sizeBytes: number; readonly fields: Params } | null;

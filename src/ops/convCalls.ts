@@ -2,10 +2,16 @@
 import type { KernelCall, Operand } from "../kernels/call.ts";
 import { ceilDiv } from "../kernels/grid.ts";
 import {
+  conv2dBatched,
+  conv2dBatchedSubgroup,
+  conv2dDataGradBatched,
+  conv2dDataGradBatchedSubgroup,
   conv2dDataGradRegister,
   conv2dDataGradWorkgroup,
   conv2dRegister,
   conv2dSplitSum,
+  conv2dWeightGradBatched,
+  conv2dWeightGradBatchedSubgroup,
   conv2dWeightGradRegister,
   conv2dWeightGradWorkgroup,
   conv2dWorkgroup,
@@ -14,20 +20,33 @@ import type { ConvGeometry } from "./convGeometry.ts";
 
 /** Tile of an invocation in registers, or of a workgroup in its memory. */
 export type ConvVariant =
-  | {
-      readonly family: "register";
-      /** Neighbours in a row; a multiple of the stride for the data gradient, of 4 for the weight gradient. */
-      readonly pixels: number;
-      /** Groups of four channels. */
-      readonly quads: number;
-      /** Invocations per workgroup. */
-      readonly workgroup: number;
-    }
+  | RegisterVariant
+  | BatchedVariant
   | {
       readonly family: "workgroup";
       /** Pixels per invocation, 4 or 8. */
       readonly rows: number;
     };
+
+/** Neighbouring invocations have neighbouring channels (F, D) or filter entries (W). */
+export interface RegisterVariant {
+  readonly family: "register";
+  /** Neighbours in a row; a multiple of the stride for the data gradient, of 4 for the weight gradient. */
+  readonly pixels: number;
+  /** Groups of four channels. */
+  readonly quads: number;
+  /** Invocations per workgroup. */
+  readonly workgroup: number;
+}
+
+/** Registers, too: neighbouring invocations have the same tile of other images (F, D) or other filter rows and input channels (W). */
+export interface BatchedVariant extends Omit<RegisterVariant, "family"> {
+  readonly family: "batched";
+  /** Rows of dy that the weight gradient takes at once. */
+  readonly rows: number;
+  /** Four neighbours share loads; `workgroup` is a multiple of 4. */
+  readonly hasSubgroups: boolean;
+}
 
 /** What follows the sum, in this order; the operands follow x and the filter in this order. */
 export interface ConvEpilogue {
@@ -100,15 +119,30 @@ export function forwardCalls(geometry: ConvGeometry, variant: ConvVariant, epilo
       },
     ];
   }
-  const { pixels, quads, workgroup } = variant;
   return [
     {
-      kernel: conv2dRegister,
-      knobs: { ...knobs, ...tileColumns(geometry, pixels), PIXELS: pixels, QUADS: quads, WG: workgroup },
+      ...(variant.family === "register"
+        ? {
+            kernel: conv2dRegister,
+            knobs: { ...knobs, ...tileColumns(geometry, variant.pixels), ...tileKnobs(variant) },
+          }
+        : {
+            kernel: variant.hasSubgroups ? conv2dBatchedSubgroup : conv2dBatched,
+            knobs: {
+              ...knobs,
+              ...tileColumns(geometry, variant.pixels),
+              ...tileKnobs(variant),
+              WHOLE_ROW: variant.pixels >= geometry.output[1],
+            },
+          }),
       params: { ...params, ci_quads: inChannels / 4, co_quads: outChannels / 4 },
       bindings,
     },
   ];
+}
+
+function tileKnobs({ pixels, quads, workgroup }: RegisterVariant | BatchedVariant) {
+  return { PIXELS: pixels, QUADS: quads, WG: workgroup };
 }
 
 /** Operands dy, filter; the output is dx. */
@@ -126,26 +160,29 @@ export function dataGradCalls(geometry: ConvGeometry, variant: ConvVariant): Ker
       },
     ];
   }
-  const { pixels, quads, workgroup } = variant;
+  const { pixels } = variant;
   // Columns of dy that a tile meets, as the constants of the shader.
   const shift = padding[1] + stride[1] * kernel[1];
   const first = Math.floor((shift - kernel[1] + stride[1]) / stride[1]);
   const columns = Math.floor((pixels - 1 + shift) / stride[1]) - first + 1;
   const lastTile = (Math.floor((inputSize[1] - 1) / pixels) * pixels) / stride[1];
   const clamp = (count: number): number => Math.min(columns, Math.max(0, count));
+  const knobs = {
+    ...tileKnobs(variant),
+    KERNEL_W: kernel[1],
+    STRIDE_W: stride[1],
+    PAD_W: padding[1],
+    EDGE_LEFT: clamp(kernel[1] - first),
+    EDGE_RIGHT: clamp(columns - (output[1] + kernel[1] - first - lastTile)),
+  };
   return [
     {
-      kernel: conv2dDataGradRegister,
-      knobs: {
-        PIXELS: pixels,
-        QUADS: quads,
-        WG: workgroup,
-        KERNEL_W: kernel[1],
-        STRIDE_W: stride[1],
-        PAD_W: padding[1],
-        EDGE_LEFT: clamp(kernel[1] - first),
-        EDGE_RIGHT: clamp(columns - (output[1] + kernel[1] - first - lastTile)),
-      },
+      ...(variant.family === "register"
+        ? { kernel: conv2dDataGradRegister, knobs }
+        : {
+            kernel: variant.hasSubgroups ? conv2dDataGradBatchedSubgroup : conv2dDataGradBatched,
+            knobs: { ...knobs, WHOLE_ROW: pixels >= inputSize[1] },
+          }),
       params: { ...params, stride_h: stride[0], ci_quads: inChannels / 4, co_quads: outChannels / 4 },
       bindings,
     },
@@ -183,14 +220,7 @@ export function weightGradCalls(geometry: ConvGeometry, variant: ConvVariant, sp
           bindings,
         }
       : {
-          kernel: conv2dWeightGradRegister,
-          knobs: {
-            ...tileColumns(geometry, variant.pixels),
-            PIXELS: variant.pixels,
-            QUADS: variant.quads,
-            WG: variant.workgroup,
-            RAGGED: output[1] % variant.pixels !== 0,
-          },
+          ...weightGradKernel(geometry, variant),
           params: { ...params, ci_quads: inChannels / 4, co_quads: outChannels / 4 },
           bindings,
         },
@@ -198,10 +228,21 @@ export function weightGradCalls(geometry: ConvGeometry, variant: ConvVariant, sp
   if (used > 1) {
     calls.push({
       kernel: conv2dSplitSum,
-      knobs: { WG: variant.family === "register" ? Math.min(64, variant.workgroup) : 64 },
+      knobs: { WG: variant.family === "workgroup" ? 64 : Math.min(64, variant.workgroup) },
       params: { quads: elements / 4, splits: used },
       bindings: { partial, y: OUTPUT },
     });
   }
   return calls;
+}
+
+function weightGradKernel(geometry: ConvGeometry, variant: RegisterVariant | BatchedVariant) {
+  const width = geometry.output[1];
+  const { pixels } = variant;
+  const knobs = { ...tileColumns(geometry, pixels), ...tileKnobs(variant), RAGGED: width % pixels !== 0 };
+  if (variant.family === "register") return { kernel: conv2dWeightGradRegister, knobs };
+  return {
+    kernel: variant.hasSubgroups ? conv2dWeightGradBatchedSubgroup : conv2dWeightGradBatched,
+    knobs: { ...knobs, ROWS: variant.rows, WHOLE_ROW: pixels >= width },
+  };
 }

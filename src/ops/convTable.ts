@@ -3,6 +3,7 @@ import type { Target } from "../kernels/call.ts";
 import { ceilDiv, MAX_GRID_DIMENSION } from "../kernels/grid.ts";
 import type { ConvVariant } from "./convCalls.ts";
 import type { ConvGeometry } from "./convGeometry.ts";
+import { batchedTile, batchedWeightGrad, leastWaste, SMALLEST_BATCH } from "./convSoftware.ts";
 
 export type ConvProduct = "forward" | "dataGrad" | "weightGrad";
 
@@ -15,8 +16,7 @@ export interface ConvChoice {
 /**
  * GPUs: the workgroup family where its tiles of 64 × 64 are mostly filled, register tiles of 4 pixels × 8 channels otherwise, small enough
  * for ten waves. A weight gradient with kernels wider than 3 would spill in registers and takes the workgroup family whatever its size.
- * Software adapters: register tiles of 32 vec4, since there a load costs about as much as eight multiply-adds; twice that compiles for
- * seconds.
+ * Software adapters: register tiles with images side by side (convSoftware.ts), from a batch of four on.
  */
 export function chooseConv(geometry: ConvGeometry, product: ConvProduct, target: Target): ConvChoice {
   if (product === "weightGrad") return chooseWeightGrad(geometry, target);
@@ -31,6 +31,9 @@ export function chooseConv(geometry: ConvGeometry, product: ConvProduct, target:
     // Tall tiles only when enough of them remain to fill a GPU.
     const isTall = phases * ceilDiv(pixels, 128) * ceilDiv(channels, 64) >= 128;
     return { variant: { family: "workgroup", rows: isTall ? 8 : 4 }, splits: 1 };
+  }
+  if (target.isSoftware && batch >= SMALLEST_BATCH) {
+    return { variant: batchedTile(geometry, product, target), splits: 1 };
   }
   const unit = isForward ? 1 : stride[1];
   const tile = target.isSoftware ? softwareTile(width, channels / 4, unit) : gpuTile(channels / 4, unit);
@@ -62,12 +65,6 @@ function softwareTile(width: number, channelQuads: number, unit: number): Tile {
   };
 }
 
-/** The candidate that leaves the least of its last tile empty; the earlier one of equals. */
-function leastWaste(extent: number, candidates: readonly number[]): number {
-  const padded = (size: number): number => ceilDiv(extent, size) * size;
-  return candidates.reduce((best, size) => (padded(size) < padded(best) ? size : best));
-}
-
 function chooseWeightGrad(geometry: ConvGeometry, target: Target): ConvChoice {
   const { batch, output, kernel, inChannels, outChannels } = geometry;
   const rows = batch * output[0];
@@ -79,17 +76,11 @@ function chooseWeightGrad(geometry: ConvGeometry, target: Target): ConvChoice {
     const splits = Math.min(ceilDiv(512, tiles), ceilDiv(rows * output[1], 256), rows);
     return { variant: { family: "workgroup", rows: 4 }, splits };
   }
-  const outQuads = outChannels / 4;
-  const most = target.isSoftware ? Math.max(1, Math.floor(12 / kernel[1])) : 1;
-  const quads = leastWaste(
-    outQuads,
-    [4, 3, 2, 1].filter((count) => count <= most),
-  );
-  // Invocations side by side: enough to balance two to eight cores, or to fill a GPU.
-  const wanted = target.isSoftware ? 256 : 16_384;
-  const invocations = kernel[0] * (inChannels / 4) * ceilDiv(outQuads, quads);
+  if (target.isSoftware) return batchedWeightGrad(geometry, target);
+  // Invocations side by side that fill a GPU.
+  const invocations = kernel[0] * (inChannels / 4) * (outChannels / 4);
   return {
-    variant: { family: "register", pixels: 4, quads, workgroup: target.isSoftware ? 8 : 64 },
-    splits: Math.min(ceilDiv(wanted, invocations), rows),
+    variant: { family: "register", pixels: 4, quads: 1, workgroup: 64 },
+    splits: Math.min(ceilDiv(16_384, invocations), rows),
   };
 }

@@ -27,7 +27,7 @@ th, td { padding: 3px 12px 3px 0; text-align: left; vertical-align: top; border-
 thead th { border-bottom: 1.5px solid #222; vertical-align: bottom; }
 .number { text-align: right; padding-left: 12px; }
 tbody th { font-weight: normal; color: #444; }
-.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(400px, 1fr)); gap: 4px; }
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(400px, 100%), 1fr)); gap: 4px; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 20px 36px; }
 .columns td { overflow-wrap: anywhere; }
 @media print {

@@ -46,6 +46,8 @@ export interface Rule {
   readonly label: string;
   /** Dash pattern; a solid line without. */
   readonly dash?: string | undefined;
+  /** Gives way to others where there is no room for all labels. */
+  readonly isFaint: boolean;
 }
 
 export interface LegendEntry {
@@ -222,12 +224,12 @@ function rules(all: readonly Rule[], { spec, layout, toX, left, right, top, bott
     ({ t, dash }) => `<path${attributes({ d: `M${pixels(toX(t))},${top}V${bottom}`, "stroke-dasharray": dash })}/>`,
   );
   const size = layout.fontSize - 0.5;
-  const width = 0.6 * size * Math.max(...inside.map(({ label }) => label.length)) + 5;
-  const wanted = inside.map(({ t }) => toX(t));
-  const placed = placedLabels(wanted, width, [left + 6, right - 2], LABEL_REACH);
+  const labels = inside.map(({ t, label }) => ({ wanted: toX(t), width: 0.6 * size * label.length + 5 }));
+  const byWeight = [...inside.keys()].sort((a, b) => Number(inside[a]?.isFaint) - Number(inside[b]?.isFaint));
+  const placed = placedLabels(labels, [left + 6, right - 2], LABEL_REACH, byWeight);
   const base = top - 14;
   const ties = placed.map(
-    ({ index, centre }) => `M${pixels(centre)},${base + 3}L${pixels(wanted[index] ?? centre)},${top}`,
+    ({ index, centre }) => `M${pixels(centre)},${base + 3}L${pixels(labels[index]?.wanted ?? centre)},${top}`,
   );
   const texts = placed.map(
     ({ index, centre }) => `<text${attributes({ x: centre, y: base })}>${escaped(inside[index]?.label ?? "")}</text>`,

@@ -20,14 +20,15 @@ export function predictedRules(figure: Figure, theory: TheoryName): Rule[] {
   if (!first || !steps || !known.every((times) => times && areEqual(times, first))) return [];
   return first.flatMap((t, mode) => {
     const isHeld = steps.admitted[mode];
-    return t === null ? [] : [{ t, label: `${isHeld ? "" : "~"}${mode + 1}`, dash: isHeld ? PREDICTED : FAINT }];
+    const label = `${isHeld ? "" : "~"}${mode + 1}`;
+    return t === null ? [] : [{ t, label, dash: isHeld ? PREDICTED : FAINT, isFaint: !isHeld }];
   });
 }
 
 /** The steps found in a run, those that were not accepted in parentheses. */
 export function detectedRules({ stairs = [] }: FigureRun): Rule[] {
   return stairs.map(({ t, mode, isAccepted }) =>
-    isAccepted ? { t, label: String(mode) } : { t, label: `(${mode})`, dash: FAINT },
+    isAccepted ? { t, label: String(mode), isFaint: false } : { t, label: `(${mode})`, dash: FAINT, isFaint: true },
   );
 }
 

@@ -34,6 +34,8 @@ export interface ReplayOptions {
    * The final state has it, too, where the number of steps is a multiple.
    */
   readonly occasional?: { readonly program: string; readonly every: number };
+  /** What steps read that does not stay on the GPU; none unless given. */
+  readonly source?: StepSource;
   /** Hands over the state about every so many milliseconds, and at the end unless the loss is no longer finite. */
   readonly checkpoint?: {
     readonly everyMs: number;
@@ -41,6 +43,14 @@ export interface ReplayOptions {
     readonly buffers: readonly string[];
     readonly onState: (state: TrainingState) => void | Promise<void>;
   };
+}
+
+/** Data that is brought to the GPU for a run of steps at a time, into buffers of the plan, by writes between submits. */
+export interface StepSource {
+  /** Brings what `step` reads, before it is submitted; does nothing where it is there already. */
+  prepare(step: number): Promise<void>;
+  /** The first step after `step` that reads something else. */
+  endOf(step: number): number;
 }
 
 /** A record as it comes off the GPU. */
@@ -56,7 +66,7 @@ export interface ReplayResult {
   /** Updates done in all. */
   readonly steps: number;
   readonly submits: number;
-  /** GPU objects created and buffers written after the first submit: zero in steady state. */
+  /** GPU objects created and buffers written from the first submit on: zero in steady state, but for what a `source` writes. */
   readonly objectsCreated: number;
   readonly buffersWritten: number;
   readonly nonfiniteStep: number | undefined;
@@ -171,6 +181,9 @@ class Replay {
     const before = { objects: this.#engine.objectsCreated, writes: this.#engine.calls.writeBuffers };
     let isFinished = false;
     while (!isFinished && !this.#options.signal?.aborted && this.#nonfiniteStep === undefined) {
+      // The record of the final state belongs to the last update's data.
+      const { source, steps } = this.#options;
+      await source?.prepare(Math.max(0, Math.min(this.#encoded, steps - 1)));
       isFinished = this.#submitBatch();
       if (this.#inFlight.length === SUBMITS_IN_FLIGHT) await this.#collect();
     }
@@ -189,7 +202,9 @@ class Replay {
 
   /** Encodes and submits the next steps. @returns true when the last step and its record are among them */
   #submitBatch(): boolean {
-    const { updates, recordedSteps, isLast } = nextBatch(this.#encoded, this.#perSubmit, this.#options);
+    const end = this.#options.source?.endOf(this.#encoded) ?? Number.POSITIVE_INFINITY;
+    const wanted = Math.min(this.#perSubmit, end - this.#encoded);
+    const { updates, recordedSteps, isLast } = nextBatch(this.#encoded, wanted, this.#options);
     const recorded = new Set(recordedSteps);
     const encoder = this.#engine.device.createCommandEncoder({ label: "training" });
     const pass = encoder.beginComputePass({ label: "training" });

@@ -7,6 +7,7 @@ import { concat, reshape } from "../autodiff/functions.ts";
 import type { Graph, Node, Tensor } from "../autodiff/graph.ts";
 import { type Plan, planTotals, type Variant } from "../autodiff/plan.ts";
 import { planGraph } from "../autodiff/planner.ts";
+import type { AdapterDescription } from "../device/adapter.ts";
 import type { Engine } from "../device/engine.ts";
 import type { MatmulFamily, Target } from "../ops/opDefinition.ts";
 import { metricsRecordOp, stepAdvanceOp } from "../ops/update.ts";
@@ -104,9 +105,18 @@ function lastNode(graph: Graph, add: () => unknown): Node {
   return node;
 }
 
-/** The kernels suited to a device: the register family on software adapters, the workgroup family on GPUs, unless fixed. */
-export function targetOf(isSoftware: boolean, family: MatmulFamily | "auto" = "auto"): Target {
-  return { isSoftware, matmulFamily: family === "auto" ? (isSoftware ? "register" : "workgroup") : family };
+/**
+ * The kernels suited to a device: the register family on software adapters, the workgroup family on GPUs, unless fixed.
+ *
+ * @param adapter what `engine.adapter` says, or whether it is software, for a device without features
+ */
+export function targetOf(
+  adapter: boolean | Pick<AdapterDescription, "isSoftware" | "features">,
+  family: MatmulFamily | "auto" = "auto",
+): Target {
+  const { isSoftware, features } = typeof adapter === "boolean" ? { isSoftware: adapter, features: [] } : adapter;
+  const matmulFamily = family === "auto" ? (isSoftware ? "register" : "workgroup") : family;
+  return { isSoftware, matmulFamily, ...(features.includes("subgroups") ? { hasSubgroups: true } : {}) };
 }
 
 /** @param variants kernel variants to repeat, by the key of the dispatch (`kernelVariants` of an earlier plan) */

@@ -1,7 +1,7 @@
 /** What every WebGPU device has is enough: 8 storage buffers, 16 KiB of workgroup memory, 128 MiB bindings, no features. */
 import { describe, expect, it } from "vitest";
 import { buildKernel } from "../../src/kernels/kernel.ts";
-import { library } from "../../src/kernels/library.ts";
+import { library } from "../../src/kernels/registry.ts";
 import { replay, type StepRecord } from "../../src/train/replay.ts";
 import { useEngine } from "../support/device.ts";
 import { compileTiny, D, lossAndGradient, tinyStep, WEIGHTS } from "../train/tinyStep.ts";

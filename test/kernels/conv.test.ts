@@ -1,8 +1,11 @@
 /**
- * conv2d_register, conv2d_workgroup, their data gradients conv2d_data_grad_register, conv2d_data_grad_workgroup and weight gradients
- * conv2d_weight_grad_register, conv2d_weight_grad_workgroup with conv2d_split_sum: both families through the same tests.
+ * conv2d_register, conv2d_workgroup, conv2d_batched, conv2d_batched_subgroup, their data gradients conv2d_data_grad_register,
+ * conv2d_data_grad_workgroup, conv2d_data_grad_batched, conv2d_data_grad_batched_subgroup and weight gradients conv2d_weight_grad_register,
+ * conv2d_weight_grad_workgroup, conv2d_weight_grad_batched, conv2d_weight_grad_batched_subgroup with conv2d_split_sum: all through the same
+ * tests.
  */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, type TestContext } from "vitest";
+import type { KernelCall } from "../../src/kernels/call.ts";
 import {
   type ConvEpilogue,
   type ConvVariant,
@@ -14,6 +17,7 @@ import { type ConvGeometry, outputExtent, type Pair } from "../../src/ops/convGe
 import * as oracle from "../oracle/conv.ts";
 import { absolute } from "../oracle/elementwise.ts";
 import { useEngine } from "../support/device.ts";
+import { lacksFeatures, skipWithoutFeatures } from "../support/features.ts";
 import { gamma } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
 import { runConv } from "./convRun.ts";
@@ -36,34 +40,48 @@ interface Case {
 }
 
 interface Family {
-  /** Variants for the stride along a row. */
-  variant(stride: number): ConvVariant;
+  /** Variants for the stride along a row and its width. */
+  variant(stride: number, width: number): ConvVariant;
   /** Variant of the weight gradient. */
-  readonly weight: ConvVariant;
+  weight(width: number): ConvVariant;
   readonly unroll: boolean;
   /** Tried with every padding of CROSSED; otherwise with "same" padding. */
   readonly isCrossed: boolean;
 }
 
+const BATCHED = { family: "batched", rows: 1, hasSubgroups: false } as const;
+const SUBGROUPS = { ...BATCHED, hasSubgroups: true };
 const FAMILIES: Record<string, Family> = {
   "workgroup, 4 rows": {
     variant: () => ({ family: "workgroup", rows: 4 }),
-    weight: { family: "workgroup", rows: 4 },
+    weight: () => ({ family: "workgroup", rows: 4 }),
     unroll: true,
     isCrossed: true,
   },
   "register, small tile": {
     variant: (stride) => ({ family: "register", pixels: 3 * stride, quads: 1, workgroup: 4 }),
-    weight: { family: "register", pixels: 4, quads: 1, workgroup: 4 },
+    weight: () => ({ family: "register", pixels: 4, quads: 1, workgroup: 4 }),
     // Rolled pipelines compile faster; unroll.test.ts asks that both give equal bits.
     unroll: false,
     isCrossed: true,
   },
   "register, tile of two quads": {
     variant: (stride) => ({ family: "register", pixels: stride === 3 ? 6 : 4, quads: 2, workgroup: 8 }),
-    weight: { family: "register", pixels: 8, quads: 2, workgroup: 8 },
+    weight: () => ({ family: "register", pixels: 8, quads: 2, workgroup: 8 }),
     unroll: false,
     isCrossed: false,
+  },
+  "batched, narrow tiles": {
+    variant: (stride) => ({ ...BATCHED, pixels: 3 * stride, quads: 1, workgroup: 4 }),
+    weight: () => ({ ...BATCHED, pixels: 3, quads: 1, rows: 2, workgroup: 4 }),
+    unroll: false,
+    isCrossed: false,
+  },
+  "batched with subgroups, tiles as wide as a row": {
+    variant: (stride, width) => ({ ...SUBGROUPS, pixels: Math.ceil(width / stride) * stride, quads: 2, workgroup: 8 }),
+    weight: (width) => ({ ...SUBGROUPS, pixels: width, quads: 2, rows: 1, workgroup: 8 }),
+    unroll: false,
+    isCrossed: true,
   },
 };
 
@@ -95,7 +113,7 @@ const NONE: ConvEpilogue = { hasScale: false, hasBias: false, hasAddend: false, 
  * K products, K − 1 additions to the first (the accumulator starts at zero, padding adds zeros), then scale, bias and addend: at most
  * K + 3 roundings on any term. The bound is γ_{K+3} times the same sum of absolute values.
  */
-async function checkForward(family: Family, options: Case): Promise<void> {
+async function checkForward(family: Family, options: Case, context: TestContext): Promise<void> {
   const spec = geometryOf(options);
   const { set = "normal" } = options;
   const random = new TestRandom(spec.input[0] + 100 * spec.kernel[1] + 1000 * spec.stride[0]);
@@ -107,7 +125,12 @@ async function checkForward(family: Family, options: Case): Promise<void> {
   const bias = epilogue.hasBias ? random.normals(spec.outChannels) : undefined;
   const addend = epilogue.hasAddend ? random.normals(elements) : undefined;
   const inputs = [x, filter, scale, bias, addend].filter((array) => array !== undefined);
-  const calls = forwardCalls(spec, family.variant(spec.stride[1]), epilogue);
+  const calls = forwardCalls(spec, family.variant(spec.stride[1], spec.output[1]), epilogue);
+  skipWithoutFeatures(
+    context,
+    engine(),
+    calls.map(({ kernel }) => kernel),
+  );
   const actual = await runConv(engine(), calls, inputs, elements, { unroll: family.unroll });
   const magnitude = oracle.conv2d(
     {
@@ -132,7 +155,7 @@ async function checkDataGrad(family: Family, options: Case): Promise<void> {
   const dY = values(set, spec.batch * spec.output[0] * spec.output[1] * spec.outChannels, random, 5);
   const filter = values(set, spec.kernel[0] * spec.kernel[1] * spec.inChannels * spec.outChannels, random, 5);
   const elements = spec.batch * spec.input[0] * spec.input[1] * spec.inChannels;
-  const calls = dataGradCalls(spec, family.variant(spec.stride[1]));
+  const calls = dataGradCalls(spec, family.variant(spec.stride[1], spec.input[1]));
   const actual = await runConv(engine(), calls, [dY, filter], elements, { unroll: family.unroll });
   expect(actual).toMatchOracle(oracle.conv2dDataGrad(dY, filter, spec), {
     factor: gamma(spec.kernel[0] * spec.kernel[1] * spec.outChannels),
@@ -148,7 +171,7 @@ async function checkWeightGrad(family: Family, options: Case): Promise<void> {
   const x = values(set, spec.batch * spec.input[0] * spec.input[1] * spec.inChannels, random, 5);
   const dY = values(set, spec.batch * spec.output[0] * spec.output[1] * spec.outChannels, random, 5);
   const elements = spec.kernel[0] * spec.kernel[1] * spec.inChannels * spec.outChannels;
-  const calls = weightGradCalls(spec, family.weight, splits);
+  const calls = weightGradCalls(spec, family.weight(spec.output[1]), splits);
   const actual = await runConv(engine(), calls, [x, dY], elements, { unroll: family.unroll });
   expect(actual).toMatchOracle(oracle.conv2dWeightGrad(x, dY, spec), {
     factor: gamma(spec.batch * spec.output[0] * spec.output[1] + 1),
@@ -156,8 +179,8 @@ async function checkWeightGrad(family: Family, options: Case): Promise<void> {
   });
 }
 
-async function checkAll(family: Family, options: Case): Promise<void> {
-  await checkForward(family, options);
+async function checkAll(family: Family, options: Case, context: TestContext): Promise<void> {
+  await checkForward(family, options, context);
   await checkDataGrad(family, options);
   await checkWeightGrad(family, options);
 }
@@ -197,6 +220,7 @@ const OTHERS: Record<string, Case> = {
     co: 16,
   },
   "more splits than rows": { batch: 1, input: [4, 5], kernel: [3, 3], padding: [1, 1], splits: 100 },
+  "nine images": { batch: 9, input: [4, 4], kernel: [3, 3], padding: [1, 1], ci: 4, co: 8 },
   "one split": { input: [6, 7], kernel: [3, 3], padding: [1, 1], splits: 1 },
 };
 
@@ -205,13 +229,13 @@ for (const [name, family] of Object.entries(FAMILIES)) {
     for (const options of CROSSED) {
       const { input, kernel, stride, padding } = options;
       if (!family.isCrossed && padding?.[0] !== Math.floor(kernel[0] / 2)) continue;
-      it(`${input.join(" × ")}, kernel ${kernel[0]}, stride ${stride?.[0]}, padding ${padding?.[0]}`, () =>
-        checkAll(family, options));
+      it(`${input.join(" × ")}, kernel ${kernel[0]}, stride ${stride?.[0]}, padding ${padding?.[0]}`, (context) =>
+        checkAll(family, options, context));
     }
-    for (const [title, options] of Object.entries(OTHERS)) it(title, () => checkAll(family, options));
+    for (const [title, options] of Object.entries(OTHERS)) it(title, (context) => checkAll(family, options, context));
 
     const image: Case = { input: [6, 7], kernel: [3, 3], padding: [1, 1], ci: 8, co: 12 };
-    for (const set of VALUE_SETS) it(`${set} values`, () => checkAll(family, { ...image, set }));
+    for (const set of VALUE_SETS) it(`${set} values`, (context) => checkAll(family, { ...image, set }, context));
 
     const epilogues: Partial<ConvEpilogue>[] = [
       { hasBias: true },
@@ -221,17 +245,19 @@ for (const [name, family] of Object.entries(FAMILIES)) {
       { hasScale: true, hasBias: true, hasAddend: true },
     ];
     for (const epilogue of epilogues) {
-      it(`epilogue ${Object.keys(epilogue).join(" ")}`, () => checkForward(family, { ...image, epilogue }));
+      it(`epilogue ${Object.keys(epilogue).join(" ")}`, (context) =>
+        checkForward(family, { ...image, epilogue }, context));
     }
   });
 }
 
 describe("tiles of eight rows in workgroup memory", () => {
   const family: Family = { ...FAMILIES["workgroup, 4 rows"]!, variant: () => ({ family: "workgroup", rows: 8 }) };
-  it("150 pixels", () =>
-    checkAll(family, { batch: 3, input: [10, 5], kernel: [3, 3], padding: [1, 1], ci: 20, co: 68 }));
-  it("stride 2", () =>
-    checkAll(family, { batch: 3, input: [19, 15], kernel: [3, 3], stride: [2, 2], padding: [1, 1], ci: 8, co: 4 }));
+  const cases: Record<string, Case> = {
+    "150 pixels": { batch: 3, input: [10, 5], kernel: [3, 3], padding: [1, 1], ci: 20, co: 68 },
+    "stride 2": { batch: 3, input: [19, 15], kernel: [3, 3], stride: [2, 2], padding: [1, 1], ci: 8, co: 4 },
+  };
+  for (const [title, options] of Object.entries(cases)) it(title, (context) => checkAll(family, options, context));
 });
 
 describe("determinism and limits", () => {
@@ -240,18 +266,40 @@ describe("determinism and limits", () => {
   const [x, dY] = [random.normals(3 * 72 * 8), random.normals(3 * 72 * 8)];
   const filter = random.normals(9 * 64);
   for (const [name, family] of Object.entries(FAMILIES)) {
-    it(`${name}: equal bits twice, and on a device with default limits and no features`, async () => {
-      const [forward, data] = [forwardCalls(spec, family.variant(1), NONE), dataGradCalls(spec, family.variant(1))];
-      const weight = weightGradCalls(spec, family.weight, 4);
+    it(`${name}: equal bits twice, and on a device with default limits and no features`, async (context) => {
+      const variant = family.variant(1, spec.output[1]);
+      const [forward, data] = [forwardCalls(spec, variant, NONE), dataGradCalls(spec, variant)];
+      const weight = weightGradCalls(spec, family.weight(spec.output[1]), 4);
       for (const [calls, inputs, elements] of [
         [forward, [x, filter], dY.length],
         [data, [dY, filter], x.length],
         [weight, [x, dY], filter.length],
       ] as const) {
+        const kernels = calls.map(({ kernel }) => kernel);
+        skipWithoutFeatures(context, engine(), kernels);
         const first = bitsOf(await runConv(engine(), calls, inputs, elements));
         expect(bitsOf(await runConv(engine(), calls, inputs, elements))).toEqual(first);
+        if (kernels.some((kernel) => lacksFeatures(minimal(), kernel))) continue;
         expect(bitsOf(await runConv(minimal(), calls, inputs, elements))).toEqual(first);
       }
     });
   }
+
+  it("batched: the same bits with and without subgroups, and as the register family", async (context) => {
+    const wide = { ...SUBGROUPS, pixels: 4, quads: 2, workgroup: 4 };
+    const families = [wide, { ...wide, hasSubgroups: false }, { ...wide, family: "register" } as const];
+    const run = async (calls: readonly KernelCall[], inputs: readonly Float32Array[], elements: number) => {
+      const kernels = calls.map(({ kernel }) => kernel);
+      skipWithoutFeatures(context, engine(), kernels);
+      return bitsOf(await runConv(engine(), calls, inputs, elements, { unroll: false }));
+    };
+    const [first, ...others] = await Promise.all(
+      families.map(async (variant) => [
+        await run(forwardCalls(spec, variant, NONE), [x, filter], dY.length),
+        await run(dataGradCalls(spec, variant), [dY, filter], x.length),
+        await run(weightGradCalls(spec, variant, 4), [x, dY], filter.length),
+      ]),
+    );
+    for (const other of others) expect(other).toEqual(first);
+  });
 });

@@ -51,10 +51,32 @@ describe("chooseConv", () => {
     expect(chooseConv(NETWORKS["64 channels, 8 × 8"]!, "forward", GPU).variant).toMatchObject({ rows: 4 });
     expect(chooseConv(square(256, 32, 64, 64), "weightGrad", GPU).splits).toBe(57);
     expect(chooseConv(NETWORKS["ResNet-18, 512 channels"]!, "weightGrad", GPU).splits).toBe(1);
-    expect(chooseConv(NETWORKS["16 channels"]!, "weightGrad", SOFTWARE).splits).toBe(22);
+    expect(chooseConv(NETWORKS["16 channels"]!, "weightGrad", SOFTWARE).splits).toBe(6);
   });
 
-  it("keeps to tiles of 32 vec4 in registers on software adapters and 8 on GPUs", () => {
+  it("puts images side by side on software adapters from a batch of four on, and shares loads where there are subgroups", () => {
+    const subgroups = { ...SOFTWARE, hasSubgroups: true };
+    for (const product of PRODUCTS) {
+      const variant = (batch: number, target: Target) => chooseConv(square(batch, 8, 16, 16), product, target).variant;
+      expect(variant(4, SOFTWARE)).toMatchObject({ family: "batched", hasSubgroups: false });
+      expect(variant(4, subgroups)).toMatchObject({ family: "batched", hasSubgroups: true });
+      if (product !== "weightGrad") expect(variant(3, subgroups).family).toBe("register");
+      // Real GPUs keep their kernels.
+      expect(variant(4, { ...GPU, hasSubgroups: true })).toEqual(variant(4, GPU));
+    }
+  });
+
+  it("takes narrow rows as one tile, and larger tiles where a dispatch is long enough to pay for compiling them", () => {
+    const tile = (size: number, channels: number, batch = 32) =>
+      chooseConv(square(batch, size, channels, channels), "forward", SOFTWARE).variant;
+    expect(tile(3, 16)).toMatchObject({ pixels: 3, quads: 4 });
+    expect(tile(6, 8)).toMatchObject({ pixels: 6, quads: 2 });
+    expect(tile(14, 16)).toMatchObject({ pixels: 7, quads: 2 });
+    expect(tile(32, 16)).toMatchObject({ pixels: 8, quads: 2 });
+    expect(tile(32, 64)).toMatchObject({ pixels: 8, quads: 4 });
+  });
+
+  it("keeps to tiles of 36 vec4 in registers on software adapters and 8 on GPUs", () => {
     for (const geometry of Object.values(NETWORKS)) {
       for (const product of ["forward", "dataGrad"] as const) {
         const most = geometry.stride[1] > 4 ? 18 : 8;
@@ -63,16 +85,21 @@ describe("chooseConv", () => {
           [GPU, most],
         ] as const) {
           const { variant } = chooseConv(geometry, product, target);
-          if (variant.family === "register") expect(variant.pixels * variant.quads).toBeLessThanOrEqual(limit);
+          if (variant.family !== "workgroup") expect(variant.pixels * variant.quads).toBeLessThanOrEqual(limit);
         }
       }
     }
   });
 
   it.each(Object.entries(NETWORKS))("%s: knobs and dispatches that the kernels accept", (_name, geometry) => {
-    for (const target of [SOFTWARE, GPU, { ...GPU, matmulFamily: "register" } as const]) {
+    for (const target of [
+      SOFTWARE,
+      { ...SOFTWARE, hasSubgroups: true },
+      GPU,
+      { ...GPU, matmulFamily: "register" } as const,
+    ]) {
       const [forward, data, weight] = PRODUCTS.map((product) => chooseConv(geometry, product, target));
-      if (data!.variant.family === "register") expect(data!.variant.pixels % geometry.stride[1]).toBe(0);
+      if (data!.variant.family !== "workgroup") expect(data!.variant.pixels % geometry.stride[1]).toBe(0);
       if (weight!.variant.family === "register") expect(weight!.variant.pixels % 4).toBe(0);
       const none = { hasScale: false, hasBias: false, hasAddend: false, relu: false };
       for (const { kernel, knobs, params } of [

@@ -17,6 +17,7 @@ function moduleOf(lines: readonly string[], knobs: Record<string, KnobInfo> = {}
     code: `${lines.join("\n")}\n`,
     sources: ["toy.wgsl"],
     lines: [[1, 0, 1]],
+    features: [],
     bindings: {},
     params: null,
     knobs,

@@ -3,10 +3,12 @@ import { describe, expect, it } from "vitest";
 import type { KernelCall } from "../../src/kernels/call.ts";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import * as kernels from "../../src/kernels/library.ts";
+import { library } from "../../src/kernels/registry.ts";
 import type { KernelRun } from "../../src/kernels/runKernel.ts";
 import { eighCalls } from "../../src/linalg/eighCalls.ts";
 import { svdCalls } from "../../src/linalg/svdCalls.ts";
 import { useEngine } from "../support/device.ts";
+import { skipWithoutFeatures } from "../support/features.ts";
 import { TestRandom } from "../support/random.ts";
 import { runCalls } from "./runCalls.ts";
 import { bitsOf, runF32, unwritten } from "./runF32.ts";
@@ -82,6 +84,20 @@ const conv = (
 const convInputs = ["x", "filter_taps", "scale", "bias", "addend"];
 const convEpilogue = { HAS_SCALE: true, HAS_BIAS: true, HAS_ADDEND: true, RELU: true };
 const convWeight = { pad_w: 1, splits: 2, split_rows: 2 };
+const batchedTiles = {
+  forward: [
+    { PIXELS: 2, EDGE_RIGHT: 2 },
+    { PIXELS: 3, EDGE_RIGHT: 0, WHOLE_ROW: true },
+  ],
+  dataGrad: [
+    { PIXELS: 4, EDGE_RIGHT: 2 },
+    { PIXELS: 6, EDGE_RIGHT: 1, WHOLE_ROW: true },
+  ],
+  weightGrad: [
+    { PIXELS: 2, EDGE_RIGHT: 2, RAGGED: true },
+    { PIXELS: 3, EDGE_RIGHT: 0, WHOLE_ROW: true },
+  ],
+};
 const convTile = { KERNEL_W: 3, STRIDE_W: 2, EDGE_LEFT: 1, EDGE_RIGHT: 4, WG: 4 };
 const similarityParams = {
   pairs: 9,
@@ -250,6 +266,34 @@ const VARIANTS: readonly Variant[] = [
     { ...convQuads, ...convWeight },
     { ...convTile, STEP: 2, PIXELS: 8, QUADS: 2, EDGE_RIGHT: 12, RAGGED: true },
   ),
+  // A row of dy or y in two tiles, or in one.
+  ...[kernels.conv2dBatched, kernels.conv2dBatchedSubgroup].map((kernel, index) =>
+    conv(
+      kernel,
+      convInputs,
+      ["y", 108],
+      { ...convQuads, pad_w: 1 },
+      { ...convEpilogue, ...convTile, STEP: 2, QUADS: 2, ...batchedTiles.forward[index]! },
+    ),
+  ),
+  ...[kernels.conv2dDataGradBatched, kernels.conv2dDataGradBatchedSubgroup].map((kernel, index) =>
+    conv(kernel, ["d_y", "filter_taps"], ["d_x", 240], convQuads, {
+      ...convTile,
+      PAD_W: 1,
+      EDGE_LEFT: 0,
+      QUADS: 2,
+      ...batchedTiles.dataGrad[index]!,
+    }),
+  ),
+  ...[kernels.conv2dWeightGradBatched, kernels.conv2dWeightGradBatchedSubgroup].map((kernel, index) =>
+    conv(
+      kernel,
+      ["x", "d_y"],
+      ["d_filter", 2 * 864],
+      { ...convQuads, ...convWeight },
+      { ...convTile, STEP: 2, QUADS: 2, ROWS: 2, ...batchedTiles.weightGrad[index]! },
+    ),
+  ),
   conv(
     kernels.conv2dWorkgroup,
     convInputs,
@@ -333,6 +377,43 @@ const SOLVERS: readonly {
   }),
 ];
 
+const localShape = { views: 1, trials: 2, rows: 8, nodes: 1, fan_in: 4, fan_out: 2, parts: 4 };
+const localBuffers = { x: random.normals(64), w: random.normals(20) };
+/** Two networks of one node each. */
+const LOCAL: readonly Variant[] = [
+  {
+    kernel: kernels.locallyConnected,
+    run: {
+      buffers: { ...localBuffers, y: unwritten(32) },
+      params: localShape,
+      knobs: { WG: 4, IN: 2, OUT: 2, CHUNKED: true, RELU: true },
+    },
+    output: "y",
+  },
+  ...["dx", "partial"].map((output) => ({
+    kernel: kernels.locallyConnectedGrad,
+    run: {
+      buffers: { ...localBuffers, dy: random.normals(32), dx: unwritten(64), partial: unwritten(80) },
+      params: { ...localShape, x_views: 1, slice: 20 },
+      knobs: { WG: 4, IN: 4, OUT: 2, RELU: true },
+    },
+    output,
+  })),
+  {
+    kernel: kernels.gatherRows,
+    run: {
+      buffers: {
+        x: Uint32Array.from({ length: 35 }, (_, at) => at),
+        indices: Uint32Array.of(4, 0, 3, 1),
+        y: new Uint32Array(28),
+      },
+      params: { rows: 4, columns: 7 },
+      knobs: { WG: 4 },
+    },
+    output: "y",
+  },
+];
+
 const POWER: Variant = {
   kernel: kernels.symmetricPower,
   run: {
@@ -357,8 +438,9 @@ describe("rolled and unrolled", () => {
     });
   }
 
-  for (const { kernel, run, output } of [...VARIANTS, POWER]) {
-    it(`${kernel.name} ${JSON.stringify(run.knobs)}`, async () => {
+  for (const { kernel, run, output } of [...VARIANTS, ...LOCAL, POWER]) {
+    it(`${kernel.name} ${output} ${JSON.stringify(run.knobs)}`, async (context) => {
+      skipWithoutFeatures(context, engine(), [kernel]);
       const unrolled = await runF32(engine(), kernel, run, output);
       const rolled = await runF32(engine(), kernel, { ...run, unroll: false }, output);
       expect(bitsOf(unrolled)).toEqual(bitsOf(rolled));
@@ -367,8 +449,10 @@ describe("rolled and unrolled", () => {
   }
 
   it("every kernel with a marked loop is here", () => {
-    const marked = Object.values(kernels.library).filter((kernel) => kernel.shader.code.includes("//#unroll"));
-    const covered = [...VARIANTS, POWER, ...SOLVERS.flatMap(({ calls }) => calls)].map(({ kernel }) => kernel);
+    const marked = Object.values(library).filter((kernel) => kernel.shader.code.includes("//#unroll"));
+    const covered = [...VARIANTS, ...LOCAL, POWER, ...SOLVERS.flatMap(({ calls }) => calls)].map(
+      ({ kernel }) => kernel,
+    );
     const named = new Set(covered.filter((kernel) => marked.includes(kernel)).map(({ name }) => name));
     expect([...named].sort()).toEqual([...new Set(marked.map(({ name }) => name))].sort());
   });

@@ -107,30 +107,55 @@ describe("axes", () => {
 });
 
 describe("labels", () => {
-  const wanted = fc
-    .array(fc.double({ min: 0, max: 700, noNaN: true }), { maxLength: 80 })
-    .map((all) => all.sort((a, b) => a - b));
+  const label = fc.record({
+    wanted: fc.double({ min: 0, max: 700, noNaN: true }),
+    width: fc.double({ min: 5, max: 40, noNaN: true }),
+  });
+  const wanted = fc.array(label, { maxLength: 80 }).map((all) => all.sort((a, b) => a.wanted - b.wanted));
 
   it("never overlap, stay in order, inside, and near their place", () => {
     fc.assert(
-      fc.property(wanted, (places) => {
-        const placed = placedLabels(places, 18, [0, 700], 26);
-        if (places.length > 0) expect(placed.length).toBeGreaterThan(0);
+      fc.property(wanted, (labels) => {
+        const placed = placedLabels(labels, [0, 700], 26);
+        if (labels.length > 0) expect(placed.length).toBeGreaterThan(0);
         placed.forEach(({ index, centre }, at) => {
-          expect(Math.abs(centre - places[index]!)).toBeLessThanOrEqual(26);
+          const { wanted: place, width } = labels[index]!;
+          expect(Math.abs(centre - place)).toBeLessThanOrEqual(26);
           expect(centre).toBeGreaterThanOrEqual(-1e-9);
           expect(centre).toBeLessThanOrEqual(700 + 1e-9);
-          if (at > 0) expect(centre - placed[at - 1]!.centre).toBeGreaterThanOrEqual(18 - 1e-9);
+          if (at === 0) return;
+          const before = placed[at - 1]!;
+          expect(centre - before.centre).toBeGreaterThanOrEqual((width + labels[before.index]!.width) / 2 - 1e-9);
         });
       }),
     );
   });
 
+  const equal = (places: readonly number[]) => places.map((one) => ({ wanted: one, width: 20 }));
+
+  it("the important ones take the room, wherever they stand", () => {
+    const shown = (order?: number[]) =>
+      placedLabels(equal([100, 102, 104, 106]), [0, 300], 11, order).map(({ index }) => index);
+    expect(shown()).toEqual([0, 1]);
+    expect(shown([3, 2, 1, 0])).toEqual([2, 3]);
+    expect(shown([1, 3, 0, 2])).toEqual([1, 3]);
+  });
+
   it("stay where they are when there is room, and part evenly when there is not", () => {
-    expect(spreadLabels([100, 200], 20, 0, 300)).toEqual([100, 200]);
-    expect(spreadLabels([100, 104], 20, 0, 300)).toEqual([92, 112]);
-    expect(spreadLabels([1, 2], 20, 0, 300)).toEqual([0, 20]);
-    expect(spreadLabels([1, 2, 3], 20, 0, 30)).toBeUndefined();
+    expect(spreadLabels(equal([100, 200]), 0, 300)).toEqual([100, 200]);
+    expect(spreadLabels(equal([100, 104]), 0, 300)).toEqual([92, 112]);
+    expect(spreadLabels(equal([1, 2]), 0, 300)).toEqual([0, 20]);
+    expect(spreadLabels(equal([1, 2, 3]), 0, 30)).toBeUndefined();
+    expect(
+      spreadLabels(
+        [
+          { wanted: 100, width: 10 },
+          { wanted: 104, width: 30 },
+        ],
+        0,
+        300,
+      ),
+    ).toEqual([92, 112]);
   });
 });
 

@@ -9,6 +9,7 @@ import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
 
 const INCLUDE = /^\s*\/\/#include\s+"([^"]+)"\s*$/;
 const KNOB_CONST = /^\s*const\s+([A-Z][A-Z0-9_]*)\s*:\s*(u32|i32|f32|bool)\s*=\s*([^;]+);\s*\/\/#knob/;
+const ENABLE = /^enable\s+([\w,\s]+);$/;
 const OVERRIDE = /^\s*override\s+([A-Z][A-Z0-9_]*)\s*:\s*(u32|i32|f32|bool)\s*=\s*([^;]+);/;
 
 /** @typedef {{ text: string, file: string, line: number }} SourceLine */
@@ -121,6 +122,7 @@ export function compileShader(path, root) {
     code,
     sources: sources.map((file) => relative(root, file).replace(/\\/g, "/")),
     lines: lineTable(lines, sources),
+    features: stripped.flatMap((text) => ENABLE.exec(text)?.[1].split(/\s*,\s*/) ?? []),
     bindings,
     params,
     knobs,

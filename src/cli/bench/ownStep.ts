@@ -8,7 +8,7 @@ import type { PreparedStep, StepWork } from "./peerContract.ts";
 
 /** Floating-point operations of one update, from our plan. */
 export function goldenFlops(engine: Engine, work: StepWork): number {
-  const plan = planTrainingStep(goldenStep(work, { spectrum: false }), targetOf(engine.adapter.isSoftware));
+  const plan = planTrainingStep(goldenStep(work, { spectrum: false }), targetOf(engine.adapter));
   return planTotals(plan, ["update"]).flops;
 }
 
@@ -18,7 +18,7 @@ export interface OwnStep extends PreparedStep {
 
 export async function prepareGoldenStep(engine: Engine, work: StepWork, options: GoldenStepOptions): Promise<OwnStep> {
   const step = goldenStep(work, options);
-  const plan = planTrainingStep(step, targetOf(engine.adapter.isSoftware));
+  const plan = planTrainingStep(step, targetOf(engine.adapter));
   const compiled = await compileTrainingStep(engine, plan, {});
   const { images, parameters } = goldenValues(step, work);
   compiled.write("images", images);

@@ -24,7 +24,7 @@ export async function preparePlan(
     graph,
     programs: { [PROGRAM]: [result] },
     outputs: { [RESULT]: result },
-    target: targetOf(engine.adapter.isSoftware),
+    target: targetOf(engine.adapter),
   });
   const compiled = await CompiledPlan.compile(engine, plan);
   for (const [name, values] of Object.entries(inputs)) compiled.write(name, values as Float32Array<ArrayBuffer>);

@@ -10,5 +10,5 @@ export function stairTable(staircase: Staircase): string[] {
     formatNumber(plateau, 3),
     isAccepted ? "step" : "",
   ]);
-  return [...alignColumns([["mode", "at step", "plateau", ""], ...rows]), "", staircaseSentence(staircase)];
+  return [...alignColumns([["mode", "step + 1", "plateau", ""], ...rows]), "", staircaseSentence(staircase)];
 }

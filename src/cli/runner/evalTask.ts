@@ -5,7 +5,6 @@ import type { NeighborOptions, ProbeOptions } from "../../evaluation/index.ts";
 import type { RunSink } from "../../experiments/contract.ts";
 import type { NetworkConfig } from "../../experiments/network/config.ts";
 import { type EvaluationDocument, evaluateNetwork } from "../../experiments/network/evaluate.ts";
-import { withData } from "./withData.ts";
 
 export interface EvalTask {
   readonly kind: "eval";
@@ -22,6 +21,6 @@ export function executeEval(
   { config, checkpoint, probe, neighbors }: EvalTask,
   { sink, data }: { readonly sink: RunSink; readonly data?: DataFolder | undefined },
 ): Promise<EvaluationDocument> {
-  const request = { config, checkpoint, probe, neighbors, data: withData(data, config) };
+  const request = { config, checkpoint, probe, neighbors, data };
   return evaluateNetwork(engine, request, (text) => sink.phase(text));
 }

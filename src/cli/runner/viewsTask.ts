@@ -5,7 +5,6 @@ import type { RunSink } from "../../experiments/contract.ts";
 import type { NetworkConfig } from "../../experiments/network/config.ts";
 import { contactSheet, firstViews, type ImageViews } from "../../experiments/network/contactSheet.ts";
 import { checkSizes, loadImages } from "../../experiments/network/data.ts";
-import { withData } from "./withData.ts";
 
 export interface ViewsTask {
   readonly kind: "views";
@@ -33,7 +32,7 @@ export async function executeViews(
   { sink, data }: { readonly sink: RunSink; readonly data?: DataFolder | undefined },
 ): Promise<ViewsDocument> {
   checkSizes(config);
-  const images = await loadImages(config, withData(data, config));
+  const images = await loadImages(config, data);
   const views = await firstViews(engine, config, images, count);
   const { width, height, data: pixels } = contactSheet(config, images, views);
   // Loaded for pictures alone.

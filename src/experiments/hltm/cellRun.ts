@@ -40,7 +40,7 @@ export interface CellPlans {
 /** @throws EngineError CONFIG-…, LIMIT-TREE, LIMIT-COUNTER, LIMIT-GRID, GRAPH-… */
 export function planCell(engine: Engine, config: HltmConfig, cell: HltmCell): CellPlans {
   requireTreeFits(config, cell, engine.adapter.limits);
-  const target = targetOf(engine.adapter.isSoftware, config.kernels.family);
+  const target = targetOf(engine.adapter, config.kernels.family);
   const training = trainingGraph(config, cell);
   const shape = measureShape(config, cell);
   const measure = measureGraph(config, cell, shape);

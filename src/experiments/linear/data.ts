@@ -183,7 +183,7 @@ export async function prepareLinearRun(
     graph,
     programs: { prepare: [wanted, weights] },
     outputs: { [VIEWS]: wanted, weights },
-    target: targetOf(engine.adapter.isSoftware),
+    target: targetOf(engine.adapter),
   });
   const compiled = await CompiledPlan.compile(engine, plan);
   try {

@@ -11,7 +11,7 @@ export const linearExperiment: Experiment<LinearConfig> = {
   run: runLinear,
   describePlan(engine, config) {
     const step = linearGraph(linearShape(config), config.optimizer.momentum);
-    return planDocument(planTrainingStep(step, targetOf(engine.adapter.isSoftware, config.kernels.family)));
+    return planDocument(planTrainingStep(step, targetOf(engine.adapter, config.kernels.family)));
   },
   fileSource: ({ data }) => (data.source === "mnist" || data.source === "cifar10" ? data.source : undefined),
 };

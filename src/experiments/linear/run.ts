@@ -46,7 +46,7 @@ export async function runLinear(
     assertStableLearningRate(config.optimizer.learningRate, theory.gamma1, { force: config.force });
     await announce(sink, "compiling the training step");
     const step = linearGraph(shape, config.optimizer.momentum);
-    const target = targetOf(engine.adapter.isSoftware, config.kernels.family);
+    const target = targetOf(engine.adapter, config.kernels.family);
     const plan = planTrainingStep(step, target, config.kernels.variants);
     const kernels = { family: target.matmulFamily, variants: kernelVariants(plan) };
     const resolved = { ...request, config: { ...config, kernels } };

@@ -9,8 +9,8 @@ import type { Engine } from "../../device/engine.ts";
 import { EngineError } from "../../errors.ts";
 import { encodeStepState } from "../../train/stepState.ts";
 import { stepStateTensor, targetOf } from "../../train/trainingStep.ts";
+import { layoutOf, paddedPixels } from "../imageFiles.ts";
 import type { NetworkConfig } from "./config.ts";
-import { layoutOf } from "./data.ts";
 import { NORMALIZATION, viewsOptions } from "./views.ts";
 
 /** What was drawn for one image. */
@@ -68,14 +68,12 @@ export async function firstViews(
     draws: views.draws,
     ...(indices.leaf ? {} : { chosen: indices }),
   };
-  const target = targetOf(engine.adapter.isSoftware);
+  const target = targetOf(engine.adapter);
   const plan = planGraph({ graph, programs: { main: Object.values(outputs) }, outputs, target });
   const compiled = await CompiledPlan.compile(engine, plan);
   try {
     compiled.write("stepState", encodeStepState({ step: 0, records: 0, nonfiniteStep: undefined, learningRate: 0 }));
-    const padded = new Uint8Array(4 * pixels.elements);
-    padded.set(images.pixels);
-    compiled.write("pixels", padded);
+    compiled.write("pixels", paddedPixels(images.pixels));
     const order = Uint32Array.from({ length: inStep }, (_, index) => index);
     if (indices.leaf) compiled.write("indices", order);
     compiled.run("main");

@@ -116,7 +116,7 @@ export async function prepareNetworkRun(
     graph,
     programs: { prepare: Object.values(outputs) },
     outputs,
-    target: targetOf(engine.adapter.isSoftware),
+    target: targetOf(engine.adapter),
   });
   const names = Object.keys(outputs);
   const rawIsKept = !isFixed && !isPacked;

@@ -73,7 +73,7 @@ async function look({ engine, compiled, network }: PostMortem): Promise<string |
   const { segments } = network.step.graph;
   const bad = segments.find(({ offset, elements }) => !hasOnlyNumbers(parameters.subarray(offset, offset + elements)));
   if (bad) return `the parameter ${bad.name}, whose last update overflowed`;
-  const target = targetOf(engine.adapter.isSoftware);
+  const target = targetOf(engine.adapter);
   const outputs = Object.fromEntries(network.outputs);
   const values = await readTensors(engine, compiled, network.step.graph, outputs, target);
   const layer = Object.keys(outputs).find((name) => !hasOnlyNumbers(values[name] ?? new Float32Array(0)));

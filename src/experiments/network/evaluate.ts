@@ -1,6 +1,6 @@
 /** What a finished network run has learned: linear probe and nearest neighbours of its encoder, untrained and of the pixels. */
 import type { DataFolder } from "../../data/byteSource.ts";
-import { type ImageSet, RandomStream, readCifar10, readMnist, readStl10 } from "../../data/index.ts";
+import { type ImageSet, RandomStream } from "../../data/index.ts";
 import type { Engine } from "../../device/engine.ts";
 import { EngineError } from "../../errors.ts";
 import {
@@ -21,8 +21,9 @@ import {
 } from "../../evaluation/index.ts";
 import { scaleInit } from "../../nn/init.ts";
 import { describeModel, type Model } from "../../nn/scope.ts";
-import { importWeights } from "../../nn/weights.ts";
+import { importWeights, type NamedWeight } from "../../nn/weights.ts";
 import { decodeCheckpointOf } from "../checkpointFile.ts";
+import { readLabelledImages } from "../imageFiles.ts";
 import type { NetworkConfig } from "./config.ts";
 import { networkOf } from "./model.ts";
 import { NORMALIZATION, recipeOf } from "./views.ts";
@@ -31,9 +32,24 @@ export interface EvaluationRequest {
   readonly config: NetworkConfig;
   /** Content of the run's checkpoint.safetensors. */
   readonly checkpoint: Uint8Array;
-  readonly data: DataFolder;
+  /** Holds the labelled files. */
+  readonly data: DataFolder | undefined;
   readonly probe: ProbeOptions;
   readonly neighbors: NeighborOptions;
+}
+
+/** Not left to the features: a ReLU may turn NaN into 0. @throws EngineError EVAL-WEIGHTS */
+function requireFinite(weights: Readonly<Record<string, NamedWeight>>): void {
+  for (const [name, { data }] of Object.entries(weights)) {
+    const at = data.findIndex((value) => !Number.isFinite(value));
+    if (at < 0) continue;
+    throw new EngineError({
+      code: "EVAL-WEIGHTS",
+      message: `Element ${at} of ${name} in the checkpoint is ${data[at]}`,
+      fix: "The run diverged; evaluate one that did not.",
+      where: name,
+    });
+  }
 }
 
 /** Accuracies of one kind of features. */
@@ -69,7 +85,7 @@ const CLASSES = 10;
 
 /**
  * @param phase told what is under way, for people
- * @throws EngineError DATA-… (the labelled files), RUN-CHECKPOINT-FOREIGN, NN-WEIGHTS, EVAL-FEATURES, LIMIT-…
+ * @throws EngineError DATA-… (the labelled files), RUN-CHECKPOINT-FOREIGN, NN-WEIGHTS, EVAL-WEIGHTS, EVAL-FEATURES, LIMIT-…
  */
 export async function evaluateNetwork(
   engine: Engine,
@@ -82,19 +98,20 @@ export async function evaluateNetwork(
   const spec = describeModel(model, [2, side, side, 4]);
   const { tensors, step } = decodeCheckpointOf(checkpoint, config);
   const own = Object.fromEntries(Object.entries(tensors).filter(([name]) => name.startsWith("encoder.")));
+  requireFinite(own);
   const trained: TrainedModel = { model, state: importWeights(spec, own) };
 
   phase("reading labelled images");
-  const train = await labelledImages(source, data, "train");
-  const test = await labelledImages(source, data, "test");
+  const train = await readLabelledImages(source, "train", data);
+  const test = await readLabelledImages(source, "test", data);
   const view = wholeView(config);
 
   const evaluate = async (name: string, encode: (images: ImageSet) => Promise<Encoded>, isStandardized = false) => {
     phase(`features of ${train.count + test.count} images, ${name}`);
     const [encodedTrain, encodedTest] = [await encode(train), await encode(test)];
     const given = {
-      train: { ...encodedTrain, labels: labelsOf(train) },
-      test: { ...encodedTest, labels: labelsOf(test) },
+      train: { ...encodedTrain, labels: train.labels },
+      test: { ...encodedTest, labels: test.labels },
       classes: CLASSES,
     };
     phase(`nearest neighbours, ${name}`);
@@ -144,29 +161,4 @@ async function untrainedModel(
   const parameters = await firstParameters(engine, specs, { seed, stream: RandomStream.parameters });
   const running = await calibratedStatistics(engine, images, view, { model, parameters });
   return { model, state: { parameters, running } };
-}
-
-function labelledImages(
-  source: NetworkConfig["data"]["source"],
-  folder: DataFolder,
-  split: "train" | "test",
-): Promise<ImageSet> {
-  switch (source) {
-    case "mnist":
-      return readMnist(folder, { split });
-    case "cifar10":
-      return readCifar10(folder, { split });
-    case "stl10":
-      return readStl10(folder, { split });
-  }
-}
-
-function labelsOf({ labels, name }: ImageSet): Uint8Array {
-  if (labels) return labels;
-  throw new EngineError({
-    code: "DATA-LABEL",
-    message: `${name} has no labels`,
-    fix: "Give a folder with the labelled files.",
-    where: name,
-  });
 }

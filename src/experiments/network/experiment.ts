@@ -12,10 +12,10 @@ export const networkExperiment: Experiment<NetworkConfig> = {
   run: runNetwork,
   describePlan(engine, config) {
     checkSizes(config);
-    const { isSoftware, limits } = engine.adapter;
-    const pixels = pixelSource(config, fileLayout(config.data.source), limits.maxStorageBufferBindingSize);
+    const { maxStorageBufferBindingSize } = engine.adapter.limits;
+    const pixels = pixelSource(config, fileLayout(config.data.source), maxStorageBufferBindingSize);
     const { step } = networkGraph(config, pixels);
-    const plan = planTrainingStep(step, targetOf(isSoftware, config.kernels.family));
+    const plan = planTrainingStep(step, targetOf(engine.adapter, config.kernels.family));
     requireFit(engine, config, plan, pixels);
     return planDocument(plan);
   },

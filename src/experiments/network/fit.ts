@@ -47,7 +47,7 @@ function withBatch(config: NetworkConfig, batch: number): NetworkConfig {
 
 /** The largest of halves of the batch whose plan fits. */
 function largestBatch(engine: Engine, config: NetworkConfig, pixels: PixelSource, limit: number): number | undefined {
-  const target = targetOf(engine.adapter.isSoftware, config.kernels.family);
+  const target = targetOf(engine.adapter, config.kernels.family);
   for (let batch = Math.floor(batchOf(config).size / 2); batch >= 2; batch = Math.floor(batch / 2)) {
     const plan = planTrainingStep(networkGraph(withBatch(config, batch), pixels).step, target);
     if (largestMemory(plan).sizeBytes <= limit) return batch;

@@ -50,7 +50,7 @@ export async function runNetwork(
   await announce(sink, "planning the training step");
   const pixels = pixelSource(config, layoutOf(images), engine.adapter.limits.maxStorageBufferBindingSize);
   const network = networkGraph(config, pixels);
-  const target = targetOf(engine.adapter.isSoftware, config.kernels.family);
+  const target = targetOf(engine.adapter, config.kernels.family);
   const plan = planTrainingStep(network.step, target, config.kernels.variants);
   requireFit(engine, config, plan, pixels);
   await announce(sink, "drawing views and initial parameters");
@@ -192,7 +192,7 @@ async function saveViews({ engine, sink, prepared }: NetworkRun, compiled: Compi
 async function saveEmbeddings(run: NetworkRun, compiled: CompiledPlan): Promise<void> {
   const { engine, network, request, sink } = run;
   const { embeddings, step } = network;
-  const target = targetOf(engine.adapter.isSoftware, request.config.kernels.family);
+  const target = targetOf(engine.adapter, request.config.kernels.family);
   const values = await readTensors(engine, compiled, step.graph, { embeddings }, target);
   await sink.file("embeddings.npy", encodeNpy(values.embeddings ?? new Float32Array(0), [...embeddings.shape]));
 }

@@ -37,7 +37,7 @@ export function identitySettings(engine: Engine, config: OperatorIdentityConfig)
       where: images < 2 ? "data.images" : "data.augmentations",
     });
   }
-  const target = targetOf(engine.adapter.isSoftware, config.kernels.family);
+  const target = targetOf(engine.adapter, config.kernels.family);
   return config.model.widths.flatMap((widths) => {
     requireWidths(widths);
     return [1, augmentations].flatMap((count) => {

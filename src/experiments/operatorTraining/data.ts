@@ -35,7 +35,7 @@ export async function prepareOperatorRun(
     const pixels = graph.input("raw", [Math.ceil(images.pixels.byteLength / 4)], "u32");
     outputs.packed = packedPixels(pixels, raw, images.count).pixels;
   }
-  const target = targetOf(engine.adapter.isSoftware);
+  const target = targetOf(engine.adapter);
   const plan = planGraph({ graph, programs: { prepare: Object.values(outputs) }, outputs, target });
   const sizes = new Map(plan.persistent.map(({ name, sizeBytes }) => [name, sizeBytes]));
   const bytes = paddedPixels(images.pixels);

@@ -45,7 +45,7 @@ export async function runOperatorTraining(
   const { maxStorageBufferBindingSize: largestBinding } = engine.adapter.limits;
   const pixels = pixelsOnGpu(config.data.images, layoutOf(images), largestBinding);
   const network = operatorGraph(config, pixels, largestBinding);
-  const target = targetOf(engine.adapter.isSoftware, config.kernels.family);
+  const target = targetOf(engine.adapter, config.kernels.family);
   const plan = planTrainingStep(network.step, target, config.kernels.variants);
   await announce(sink, "drawing initial parameters");
   const prepared = await prepareOperatorRun(engine, config, images, network.parameters);
