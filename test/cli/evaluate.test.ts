@@ -32,7 +32,7 @@ const document: EvaluationDocument = {
 };
 
 /** A folder as `train` leaves it, with a checkpoint or without. */
-async function runFolder(preset = "tiny-barlow", checkpoint: Uint8Array | undefined = Uint8Array.of(1, 2, 3)) {
+async function runFolder(preset = "tiny-barlow", checkpoint: Uint8Array | null = Uint8Array.of(1, 2, 3)) {
   const path = await temporaryFolder();
   await writeFile(join(path, "config.json"), JSON.stringify(presets[preset]));
   await writeFile(join(path, "metrics.jsonl"), "");
@@ -78,7 +78,7 @@ describe("eigenstep eval", () => {
   it("refuses runs of other kinds, runs without a checkpoint, folders that are no runs, and bad numbers", async () => {
     const linear = await command(["eval", await runFolder("linear-cifar")]);
     expect([linear.code, linear.stderr]).toEqual([1, expect.stringMatching(/CONFIG-KIND.*is of kind linear/s)]);
-    const bare = await runFolder("tiny-barlow", undefined);
+    const bare = await runFolder("tiny-barlow", null);
     const missing = await command(["eval", bare, "--data", bare]);
     expect([missing.code, missing.stderr]).toEqual([1, expect.stringMatching(/RUN-CHECKPOINT-MISSING.*--resume/s)]);
     const none = await command(["eval", await temporaryFolder()]);
