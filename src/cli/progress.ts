@@ -66,13 +66,20 @@ class Pace {
       rate: rate > 0 ? formatNumber(rate, 3) : "-",
       left: rate > 0 ? formatDuration((this.#steps - record.step) / rate) : "-",
       loss: formatNumber(record.loss, 4),
-      learned: this.#learned(record.spectrum),
+      learned: this.#learned(record),
     };
   }
 
-  /** How many eigenvalues are learned, or the largest ones where it is not known from when on they count. */
-  #learned(spectrum: readonly number[]): string {
+  /**
+   * How many eigenvalues are learned, or the largest ones where it is not known from when on they count; of runs on latent trees the
+   * correlations with the latents, root first.
+   */
+  #learned({ spectrum, extra }: MetricsRecord): string {
     const from = this.#learnedFrom;
+    const correlation = extra?.correlation;
+    if (Array.isArray(correlation)) {
+      return `correlations ${correlation.map((value: number) => value.toFixed(2)).join(" ")}`;
+    }
     if (from !== undefined) {
       return `${spectrum.filter((value) => value >= from).length} of ${spectrum.length} eigenvalues learned`;
     }

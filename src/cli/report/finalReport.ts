@@ -3,6 +3,7 @@ import type { RunResult } from "../../experiments/contract.ts";
 import { formatDuration, formatNumber } from "../../report/format.ts";
 import { staircaseOf } from "../../report/staircase.ts";
 import { stepTimesOf } from "../../report/stepTimes.ts";
+import { latentCellsOf, latentTable } from "./latentTable.ts";
 import { staircasePlot } from "./staircasePlot.ts";
 import { stairTable } from "./stairTable.ts";
 import { stepTable } from "./stepTable.ts";
@@ -16,11 +17,14 @@ export interface Curve {
 export function finalReport(result: RunResult, curve: Curve, out: string): string {
   const steps = stepTimesOf(result.theory, result.measured);
   const staircase = staircaseOf(result.measured);
-  const plot = staircasePlot({ ...curve, ...(steps ? { predicted: steps.discrete } : {}) });
+  const latents = latentCellsOf(result.measured);
+  // Where a run has cells, t starts anew in each.
+  const plot = latents ? [] : staircasePlot({ ...curve, ...(steps ? { predicted: steps.discrete } : {}) });
   const sections: string[][] = [];
   if (plot.length > 0) sections.push(["loss against t (logarithmic)", ...plot]);
   if (steps) sections.push(["step times, predicted and measured", ...stepTable(steps)]);
   if (staircase) sections.push([`eigenvalues of ${staircase.spectrumOf}`, ...stairTable(staircase)]);
+  if (latents) sections.push(["correlation with the latents by level, mean ± deviation over seeds", ...latentTable(latents)]);
   const ended = result.stopped ? `${result.stopped.reason} at step ${result.stopped.step}` : `${result.steps} steps`;
   sections.push([
     `${result.preset}: ${ended} in ${formatDuration(result.wallMs / 1000)}; loss ${formatNumber(result.loss.first)} → ${formatNumber(result.loss.last)}`,
