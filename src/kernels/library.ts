@@ -83,7 +83,7 @@ import stepAdvanceShader from "../../shaders/train/step_advance.wgsl";
 import { ceilDiv, foldGrid } from "./grid.ts";
 import { defineKernel } from "./kernel.ts";
 
-export * from "./convLibrary.ts";
+export * from "./conv.ts";
 export * from "./hltm.ts";
 
 export const elementwiseBinary = defineKernel(elementwiseBinaryShader, ({ count }, { WG, QUADS }) =>

@@ -73,8 +73,8 @@ describe("evaluateNetwork", () => {
     for (const part of [document.trained, document.untrained, document.pixels]) {
       expect(part.linear.test.count).toBe(60);
       expect(part.neighbors.neighbors).toBe(5);
-      // Ten colours: anything that keeps colour is far above one in ten.
-      expect(part.linear.test.accuracy).toBeGreaterThan(0.4);
+      // Ten colours: anything that keeps colour is above one in ten, by five standard errors of 60 guesses.
+      expect(part.linear.test.accuracy).toBeGreaterThan(0.1 + 5 * Math.sqrt((0.1 * 0.9) / 60));
     }
     expect(document.trained.linear).not.toEqual(document.untrained.linear);
     expect(JSON.parse(JSON.stringify(await evaluated()))).toEqual(JSON.parse(JSON.stringify(document)));
@@ -104,7 +104,7 @@ describe("evaluateNetwork", () => {
     await expectCode({ checkpoint: without }, "NN-WEIGHTS", /no encoder.conv1.weight/);
     const bad = { ...filter!, data: Float32Array.from(filter!.data, () => Number.NaN) };
     const diverged = encodeSafetensors({ tensors: { ...tensors, "encoder.conv1.weight": bad }, metadata });
-    await expectCode({ checkpoint: diverged }, "EVAL-FEATURES", /feature 0 of row 0 of train is NaN/);
+    await expectCode({ checkpoint: diverged }, "EVAL-WEIGHTS", /Element 0 of encoder.conv1.weight.*NaN/);
     await expectCode({ data: undefined }, "DATA-NO-FOLDER", /needs a folder/);
     const unlabelled = memoryFolder("half", { "data_batch_1.bin": new Uint8Array(3073) });
     await expectCode({ data: unlabelled }, "DATA-NOT-FOUND", /half/);
