@@ -188,8 +188,7 @@ export async function prepareNetworkRun(
   const kept = pixelSource(config, raw, engine.adapter.limits.maxStorageBufferBindingSize);
   const graph = new Graph();
   const pixels = graph.input("raw", [Math.ceil(images.pixels.byteLength / 4)], "u32");
-  const isStreamed = kept.window !== undefined;
-  const isPacked = kept.layout !== raw && !isStreamed;
+  const isPacked = kept.layout !== raw;
   const packed = isPacked ? packedPixels(pixels, raw, images.count) : { pixels, layout: raw };
   const isFixed = sampling.kind === "fixed";
   const pairs = isFixed ? sampling.pairs : sampling.probe;
@@ -215,7 +214,8 @@ export async function prepareNetworkRun(
     target: targetOf(engine.adapter),
   });
   const names = Object.keys(outputs);
-  const rawIsKept = !isFixed && !isPacked && !isStreamed;
+  // A streamed set has a buffer of its own.
+  const rawIsKept = !isFixed && !isPacked && kept.window === undefined;
   const sizes = new Map(plan.persistent.map(({ name, sizeBytes }) => [name, sizeBytes]));
   const owned = rawIsKept ? [...names, "raw"] : names;
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
