@@ -2,10 +2,10 @@
 import { describe, expect, it } from "vitest";
 import { type DataFolder, memoryFolder, windowAt } from "../../src/data/index.ts";
 import { describePlan } from "../../src/experiments/experiments.ts";
+import { fileLayout } from "../../src/experiments/imageFiles.ts";
 import type { NetworkConfig } from "../../src/experiments/network/config.ts";
 import { firstViews } from "../../src/experiments/network/contactSheet.ts";
 import { firstImages, streamOf } from "../../src/experiments/network/data.ts";
-import { fileLayout } from "../../src/experiments/imageFiles.ts";
 import { networkPresets } from "../../src/experiments/presets.ts";
 import { useEngine } from "../support/device.ts";
 import { TestRandom } from "../support/random.ts";

@@ -127,7 +127,8 @@ async function train(run: NetworkRun, started: number): Promise<RunResult> {
     if (save.includes("embeddings")) await saveEmbeddings(run, compiled);
     if (save.includes("spectrum")) await sink.file("spectrum.npy", spectrumFile(history));
     const { nonfiniteStep: badStep } = outcome;
-    const prepare = () => prepareNetworkRun(engine, config, run.images.images, spec.parameters, network.targetParameters);
+    const prepare = () =>
+      prepareNetworkRun(engine, config, run.images.images, spec.parameters, network.targetParameters);
     const where =
       badStep === undefined
         ? undefined
