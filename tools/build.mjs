@@ -27,6 +27,7 @@ const ENTRIES = {
   index: "src/index.ts",
   linalg: "src/linalg/index.ts",
   nn: "src/nn/index.ts",
+  dual: "src/dual/index.ts",
   ssl: "src/ssl/index.ts",
   optim: "src/optim/index.ts",
   augment: "src/augment/index.ts",

@@ -2,6 +2,8 @@
 import { hltmRun } from "./hltm/hltmRun.ts";
 import { linearRun } from "./linearRun.ts";
 import { networkRun } from "./network/networkRun.ts";
+import { identityRun } from "./operator/identityRun.ts";
+import { operatorRun } from "./operator/operatorRun.ts";
 import { otherRun } from "./otherRun.ts";
 import type { StoredRun } from "./readRun.ts";
 import type { ReportRun } from "./reportRun.ts";
@@ -10,6 +12,8 @@ const KINDS: Readonly<Record<string, (stored: StoredRun, label: string) => Repor
   linear: linearRun,
   network: networkRun,
   hltm: hltmRun,
+  "operator-identity": identityRun,
+  "operator-training": operatorRun,
 };
 
 export function reportRun(stored: StoredRun, label: string): ReportRun {

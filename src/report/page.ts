@@ -5,7 +5,7 @@ import { type Figure, panelsOf, type View } from "./figure.ts";
 import { escaped } from "./markup.ts";
 import { SCRIPT, STYLE } from "./pageStyle.ts";
 import { panelSvg } from "./panel.ts";
-import type { ReportRun } from "./reportRun.ts";
+import { hasPanels, type ReportRun } from "./reportRun.ts";
 import { SCALES } from "./scales.ts";
 import { hasPredictedRules } from "./stepRules.ts";
 import { bar, switches, switchStyle } from "./switches.ts";
@@ -25,7 +25,6 @@ export interface PageContent {
 export function pageHtml(content: PageContent): string {
   const { runs, notes, version } = content;
   const title = `${unique(runs, ({ stored }) => stored.config.preset).join(", ")}: ${runs[0]?.headline ?? "learning one eigenvalue at a time"}`;
-  const hasPanels = hasPanelsOf(runs);
   const label = (run: ReportRun) => (runs.length > 1 ? run.label : undefined);
   return `<!doctype html>
 <html lang="en">
@@ -42,7 +41,7 @@ ${switches(content)}
 <h1>${escaped(title)}</h1>
 ${introduction(content)}
 ${notes.map((note) => `<p class="note">${escaped(note)}</p>`).join("\n")}
-${hasPanels ? `${bar(content)}\n${figures(content)}` : ""}
+${hasPanels(runs) ? `${bar(content)}\n${figures(content)}` : ""}
 ${runs.length > 1 ? comparison(runs) : ""}
 ${runs.map((run) => run.sections(label(run))).join("\n")}
 ${unique(runs, ({ definitions }) => definitions).join("\n")}
@@ -53,11 +52,6 @@ ${runs.map((run) => detailSection(run, runs.length > 1)).join("\n")}
 </body>
 </html>
 `;
-}
-
-/** False for runs that draw figures of their own kind. */
-export function hasPanelsOf(runs: readonly ReportRun[]): boolean {
-  return !runs.every(({ ownFigure }) => ownFigure !== undefined);
 }
 
 function unique(runs: readonly ReportRun[], pick: (run: ReportRun) => string | undefined): string[] {

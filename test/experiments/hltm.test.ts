@@ -15,7 +15,7 @@ import { presets } from "../../src/experiments/presets.ts";
 import { flatLayout } from "../../src/nn/spec.ts";
 import { nodeCount, nodesOfLevel } from "../../src/theory/index.ts";
 import { operatorNorm, sampleTrees } from "../oracle/hltm.ts";
-import { forward, trainingStep, type TreeWeights } from "../oracle/treeTraining.ts";
+import { forward, type TreeWeights, trainingStep } from "../oracle/treeTraining.ts";
 import { useEngine } from "../support/device.ts";
 import { U } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
@@ -49,7 +49,11 @@ function weightsOf(parameters: ArrayLike<number>, specs: Parameters<typeof flatL
 }
 
 /** All nodes of fresh samples of one trial, [views][rows][nodes]. */
-function samplesOf(config: HltmConfig, trial: number, request: { views: number; rows: number; stream: number; step: number }) {
+function samplesOf(
+  config: HltmConfig,
+  trial: number,
+  request: { views: number; rows: number; stream: number; step: number },
+) {
   const trees = treesOf(config, cellsOf(config)[0]!);
   const nodes = nodeCount(config.tree);
   const thresholds = thresholdsOf(trees).subarray(2 * nodes * trial, 2 * nodes * (trial + 1));
@@ -80,7 +84,12 @@ async function withCell<T>(config: HltmConfig, work: (run: CellRun) => Promise<T
 }
 
 describe("training", () => {
-  const cases: readonly { loss: HltmLoss; negatives?: "independent" | "opposite"; branching?: number; prior?: number }[] = [
+  const cases: readonly {
+    loss: HltmLoss;
+    negatives?: "independent" | "opposite";
+    branching?: number;
+    prior?: number;
+  }[] = [
     { loss: { kind: "batchSigmoid", temperature: 0.1 } },
     { loss: { kind: "batchSigmoid", temperature: 0.1 }, negatives: "opposite", branching: 3 },
     { loss: { kind: "batchDifference" }, prior: 0.3 },
@@ -152,7 +161,11 @@ describe("training", () => {
 
 describe("measures", () => {
   it("correlations, gaps, alignment, norms: of the very samples, in float64", async () => {
-    const config: HltmConfig = { ...base, tree: { ...base.tree, depth: 3, prior: 0.4 }, record: { every: 3, samples: 200, operatorSamples: 96 } };
+    const config: HltmConfig = {
+      ...base,
+      tree: { ...base.tree, depth: 3, prior: 0.4 },
+      record: { every: 3, samples: 200, operatorSamples: 96 },
+    };
     const cell = cellsOf(config)[0]!;
     const shape = measureShape(config, cell);
     const { raw, plans } = await withCell(config, async (run) => {
@@ -166,23 +179,30 @@ describe("measures", () => {
     const leafFirst = nodesOfLevel(config.tree, 0).first;
     for (const trial of [0, 1]) {
       const weights = weightsOf(raw.parameters, plans.training.parameters, trial);
-      const samples = Array.from({ length: shape.dispatches }, (_, dispatch) =>
-        samplesOf(config, trial, {
-          views: 1,
-          rows: shape.rows,
-          stream: RandomStream.treeMeasure,
-          step: shape.dispatches + dispatch,
-        })[0]!,
+      const samples = Array.from(
+        { length: shape.dispatches },
+        (_, dispatch) =>
+          samplesOf(config, trial, {
+            views: 1,
+            rows: shape.rows,
+            stream: RandomStream.treeMeasure,
+            step: shape.dispatches + dispatch,
+          })[0]!,
       ).flat();
       const passes = samples.map((nodes) => forward(nodes.slice(leafFirst), weights, { depth, branching, width }));
       for (let level = 1; level <= depth; level++) {
         const { first, count } = nodesOfLevel(config.tree, level);
         let best = 0;
         for (let node = 0; node < count; node++) {
-          best += Math.max(...Array.from({ length: width }, (_, o) => pearson(
-            samples.map((nodes) => nodes[first + node]!),
-            passes.map(({ outputs }) => outputs[level - 1]![node]![o]!),
-          ))) / count;
+          best +=
+            Math.max(
+              ...Array.from({ length: width }, (_, o) =>
+                pearson(
+                  samples.map((nodes) => nodes[first + node]!),
+                  passes.map(({ outputs }) => outputs[level - 1]![node]![o]!),
+                ),
+              ),
+            ) / count;
         }
         // Correlations of 200 samples in f32: sums of 200 terms of order one, against deviations of order a tenth and more.
         expect(Math.abs(values[trial]!.correlation[depth - level]! - best)).toBeLessThan(2e-4);
@@ -194,11 +214,18 @@ describe("measures", () => {
         step: 2 * shape.dispatches,
       })[0]!;
       for (let level = 1; level <= depth; level++) {
-        const norm = rootOperatorNorm(operatorRows, weights, { depth, branching, width, leafFirst, level }, config.tree.prior);
+        const norm = rootOperatorNorm(
+          operatorRows,
+          weights,
+          { depth, branching, width, leafFirst, level },
+          config.tree.prior,
+        );
         const measured = values[trial]!.operatorNorm[depth - level]!;
         expect(Math.abs(measured / norm - 1)).toBeLessThan(1e-4);
       }
-      const rowNorms = weights[depth - 1]![0]!.map((row) => row.slice(0, -1).reduce((sum, value) => sum + value * value, 0));
+      const rowNorms = weights[depth - 1]![0]!.map((row) =>
+        row.slice(0, -1).reduce((sum, value) => sum + value * value, 0),
+      );
       expect(values[trial]!.weightNorm[0]).toBeCloseTo(Math.sqrt(rowNorms.reduce((sum, value) => sum + value, 0)), 6);
     }
   });
@@ -207,14 +234,23 @@ describe("measures", () => {
     const mean = (of: readonly number[]) => of.reduce((sum, value) => sum + value, 0) / of.length;
     const [meanZ, meanP] = [mean(z), mean(p)];
     const product = mean(z.map((value, i) => (value - meanZ) * (p[i]! - meanP)));
-    return Math.abs(product) / Math.sqrt(mean(z.map((value) => (value - meanZ) ** 2)) * mean(p.map((value) => (value - meanP) ** 2)));
+    return (
+      Math.abs(product) /
+      Math.sqrt(mean(z.map((value) => (value - meanZ) ** 2)) * mean(p.map((value) => (value - meanP) ** 2)))
+    );
   }
 
   /** Mean over the level's nodes of ‖V_{z_0}[E[K | z_0]]‖_F with the connections K = f ⊗ J of every sample formed one by one. */
   function rootOperatorNorm(
     samples: readonly (readonly number[])[],
     weights: TreeWeights,
-    { depth, branching, width, leafFirst, level }: { depth: number; branching: number; width: number; leafFirst: number; level: number },
+    {
+      depth,
+      branching,
+      width,
+      leafFirst,
+      level,
+    }: { depth: number; branching: number; width: number; leafFirst: number; level: number },
     prior: number,
   ): number {
     const nodes = branching ** (depth - level);
@@ -225,7 +261,9 @@ describe("measures", () => {
       for (const values of samples) {
         const { inputs, outputs } = forward(values.slice(leafFirst), weights, { depth, branching, width });
         // J = d outputs / d pre-activations of the node, by walking down from the root along its path.
-        let jacobian = Array.from({ length: width }, (_, k) => Array.from({ length: width }, (_, o) => (k === o ? 1 : 0)));
+        let jacobian: number[][] = Array.from({ length: width }, (_, k) =>
+          Array.from({ length: width }, (_, o) => (k === o ? 1 : 0)),
+        );
         for (let above = depth; above > level; above--) {
           const parent = Math.floor(node / branching ** (above - level));
           const child = Math.floor(node / branching ** (above - 1 - level));
@@ -270,20 +308,25 @@ async function runToEnd(
   const records: MetricsRecord[] = [...(options.resume?.records ?? [])];
   const checkpoints: { bytes: Uint8Array; records: number }[] = [];
   const controller = new AbortController();
-  const result = await runHltm(on, { config, save: [], ...(options.resume ? { resume: options.resume } : {}) }, {
-    phase: () => {},
-    begin: (given) => {
-      header = given;
+  const result = await runHltm(
+    on,
+    { config, save: [], ...(options.resume ? { resume: options.resume } : {}) },
+    {
+      phase: () => {},
+      begin: (given) => {
+        header = given;
+      },
+      records: (batch) => {
+        records.push(...batch);
+        if (records.length >= (options.abortAfter ?? Number.POSITIVE_INFINITY)) controller.abort();
+      },
+      checkpoint: (bytes) => {
+        checkpoints.push({ bytes, records: records.length });
+      },
+      file: () => {},
     },
-    records: (batch) => {
-      records.push(...batch);
-      if (records.length >= (options.abortAfter ?? Number.POSITIVE_INFINITY)) controller.abort();
-    },
-    checkpoint: (bytes) => {
-      checkpoints.push({ bytes, records: records.length });
-    },
-    file: () => {},
-  }, controller.signal);
+    controller.signal,
+  );
   if (!header) throw new Error("the run never began");
   return { header, result, records, lines: records.map(metricsLine), checkpoints };
 }
@@ -305,7 +348,10 @@ describe("runs", () => {
     );
     expect(header.steps).toBe(runStep(swept, 3, 7));
     expect(records.at(-1)?.step).toBe(header.steps);
-    const cells = result.measured.cells as { width: number; correlation: { levels: number[]; epochs: number[]; mean: number[][]; seeds: number } }[];
+    const cells = result.measured.cells as {
+      width: number;
+      correlation: { levels: number[]; epochs: number[]; mean: number[][]; seeds: number };
+    }[];
     expect(cells.map(({ width }) => width)).toEqual([2, 2, 3, 3]);
     expect(cells[3]!.correlation.levels).toEqual([2, 1]);
     expect(cells[3]!.correlation.epochs).toEqual([0, 1, 2, 7 / 3].map((epoch) => Number(epoch.toPrecision(9))));
@@ -364,10 +410,18 @@ describe("runs", () => {
   });
 
   it("a diverging run stops and names the seed", async () => {
-    const config: HltmConfig = { ...base, optimizer: { learningRate: 1e30 }, steps: 60, record: { ...base.record, every: 60 } };
+    const config: HltmConfig = {
+      ...base,
+      optimizer: { learningRate: 1e30 },
+      steps: 60,
+      record: { ...base.record, every: 60 },
+    };
     const { result, records } = await runToEnd(engine(), config);
     expect(records).toHaveLength(1);
-    expect(result.stopped).toMatchObject({ reason: "diverged", where: expect.stringMatching(/^level\d of seed [56]$/) });
+    expect(result.stopped).toMatchObject({
+      reason: "diverged",
+      where: expect.stringMatching(/^level\d of seed [56]$/),
+    });
   });
 
   it("correlations rise, and stay below the ceiling", async () => {
@@ -388,7 +442,9 @@ describe("runs", () => {
     expect(mean[1]![0]! - mean[0]![0]!).toBeGreaterThan(0.05);
     for (const row of mean) {
       // A correlation over 4096 samples has a standard error below 1/64; means over seeds and latents have less.
-      row.forEach((value, level) => expect(value).toBeLessThan(ceiling[level]! + 0.02));
+      row.forEach((value, level) => {
+        expect(value).toBeLessThan(ceiling[level]! + 0.02);
+      });
     }
   });
 });
@@ -423,11 +479,15 @@ describe("bad input", () => {
     expect(() => requireTreeFits({ ...deep, tree: { ...deep.tree, depth: 10 } }, cell, limits)).not.toThrow();
     expect(() => requireTreeFits({ ...deep, tree: { ...deep.tree, depth: 11 } }, cell, limits)).toThrow();
     const hopeless = { ...deep, data: { ...deep.data, batch: 2 ** 24 } };
-    expect(() => requireTreeFits(hopeless, cell, limits)).toThrow(expect.objectContaining({ fix: expect.stringContaining("fewer seeds") }));
+    expect(() => requireTreeFits(hopeless, cell, limits)).toThrow(
+      expect.objectContaining({ fix: expect.stringContaining("fewer seeds") }),
+    );
   });
 
   it("seeds beyond the last one", () => {
-    expect(() => seedsOf({ ...base, seed: 2 ** 32 - 2, seeds: 3 })).toThrow(expect.objectContaining({ code: "CONFIG-SEEDS" }));
+    expect(() => seedsOf({ ...base, seed: 2 ** 32 - 2, seeds: 3 })).toThrow(
+      expect.objectContaining({ code: "CONFIG-SEEDS" }),
+    );
     expect(seedsOf({ ...base, seed: 2 ** 32 - 2, seeds: 2 })).toEqual([2 ** 32 - 2, 2 ** 32 - 1]);
   });
 
@@ -443,6 +503,8 @@ describe("bad input", () => {
       const polarity = one - own[0]!.givenZero[edge]!;
       expect(free.givenOne[edge]! - free.givenZero[edge]!).toBeCloseTo(polarity, 12);
     });
-    expect(Math.max(...free.givenOne.map((one, edge) => Math.abs(one + free.givenZero[edge]! - 1)))).toBeGreaterThan(0.01);
+    expect(Math.max(...free.givenOne.map((one, edge) => Math.abs(one + free.givenZero[edge]! - 1)))).toBeGreaterThan(
+      0.01,
+    );
   });
 });

@@ -10,7 +10,13 @@ import { unwritten } from "./runF32.ts";
 
 const engine = useEngine();
 
-async function forward(z: Float32Array, trials: number, count: number, inverseTemperature: number | undefined, lanes = 4) {
+async function forward(
+  z: Float32Array,
+  trials: number,
+  count: number,
+  inverseTemperature: number | undefined,
+  lanes = 4,
+) {
   const results = await runKernel(engine(), batchContrast, {
     buffers: { z, losses: unwritten(trials), slopes: unwritten(trials) },
     params: { trials, count, inverse_temperature: inverseTemperature ?? 1 },
@@ -28,21 +34,27 @@ describe("batch_contrast", () => {
     [10, 1280],
   ] as const;
   for (const inverseTemperature of [undefined, 10, 0.5]) {
-    it.each(shapes)(`${inverseTemperature ? `sigmoid, 1/τ = ${inverseTemperature}` : "difference"}: %d trials of %d numbers`, async (trials, count) => {
-      const z = new TestRandom(trials + count).normals(3 * trials * count, 0.4);
-      for (const lanes of [1, 4, 64]) {
-        const reference = oracle.batchContrast(z, trials, count, inverseTemperature);
-        const found = await forward(z, trials, count, inverseTemperature, lanes);
-        // s: header. Of the sigmoid, |dσ/ds| ≤ 1/(4τ), |d slope/ds| ≤ 0.1/τ², and 8 roundings of exponential and quotients.
-        const k = gamma(Math.ceil(count / lanes) + Math.log2(lanes) + 4);
-        const rate = inverseTemperature ?? 1;
-        const scale = reference.distances.map((distance) => k * distance * (inverseTemperature ? rate / 4 : 1) + gamma(8));
-        expect(found.losses).toMatchOracle(reference.losses, { factor: 1, scale });
-        const slopeScale = reference.distances.map((distance) => k * distance * 0.1 * rate * rate + gamma(8) * rate);
-        if (inverseTemperature) expect(found.slopes).toMatchOracle(reference.slopes, { factor: 1, scale: slopeScale });
-        else expect([...found.slopes]).toEqual(new Array(trials).fill(1));
-      }
-    });
+    it.each(shapes)(
+      `${inverseTemperature ? `sigmoid, 1/τ = ${inverseTemperature}` : "difference"}: %d trials of %d numbers`,
+      async (trials, count) => {
+        const z = new TestRandom(trials + count).normals(3 * trials * count, 0.4);
+        for (const lanes of [1, 4, 64]) {
+          const reference = oracle.batchContrast(z, trials, count, inverseTemperature);
+          const found = await forward(z, trials, count, inverseTemperature, lanes);
+          // s: header. Of the sigmoid, |dσ/ds| ≤ 1/(4τ), |d slope/ds| ≤ 0.1/τ², and 8 roundings of exponential and quotients.
+          const k = gamma(Math.ceil(count / lanes) + Math.log2(lanes) + 4);
+          const rate = inverseTemperature ?? 1;
+          const scale = reference.distances.map(
+            (distance) => k * distance * (inverseTemperature ? rate / 4 : 1) + gamma(8),
+          );
+          expect(found.losses).toMatchOracle(reference.losses, { factor: 1, scale });
+          const slopeScale = reference.distances.map((distance) => k * distance * 0.1 * rate * rate + gamma(8) * rate);
+          if (inverseTemperature)
+            expect(found.slopes).toMatchOracle(reference.slopes, { factor: 1, scale: slopeScale });
+          else expect([...found.slopes]).toEqual(new Array(trials).fill(1));
+        }
+      },
+    );
   }
 
   it("does not overflow where the distances differ by many temperatures", async () => {
@@ -59,7 +71,9 @@ describe("batch_contrast", () => {
     const z = random.normals(3 * 3 * 20);
     const together = await forward(z, 3, 20, 10);
     for (let trial = 0; trial < 3; trial++) {
-      const own = Float32Array.from([0, 1, 2].flatMap((view) => [...z.subarray((view * 3 + trial) * 20).subarray(0, 20)]));
+      const own = Float32Array.from(
+        [0, 1, 2].flatMap((view) => [...z.subarray((view * 3 + trial) * 20).subarray(0, 20)]),
+      );
       expect((await forward(own, 1, 20, 10)).losses[0]).toBe(together.losses[trial]);
     }
   });

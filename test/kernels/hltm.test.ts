@@ -250,7 +250,10 @@ describe("latent_moments", () => {
     const stale = batch(3);
     const batches = [batch(4), batch(5)];
     const found = await accumulate(shape, [stale, ...batches], 2, first);
-    const total = { sums: new Float64Array(shape.trials * width * 6), scale: new Float64Array(shape.trials * width * 6) };
+    const total = {
+      sums: new Float64Array(shape.trials * width * 6),
+      scale: new Float64Array(shape.trials * width * 6),
+    };
     const centers = Float64Array.from({ length: shape.trials * width }, (_, unit) => found[unit * 8]!);
     for (const { p, words } of batches) {
       const blocks = shape.rows / 32;
@@ -327,7 +330,10 @@ describe("operator_norm", () => {
           ),
         );
       const k = fanOut * fanIn + Math.ceil(columns ** 2 / WG) + Math.log2(WG) + 4;
-      expect(results.y as Float32Array).toMatchOracle(norms((x) => x), { factor: gamma(k), scale: norms(Math.abs) });
+      expect(results.y as Float32Array).toMatchOracle(
+        norms((x) => x),
+        { factor: gamma(k), scale: norms(Math.abs) },
+      );
     }
   });
 });

@@ -60,18 +60,6 @@ const columns = { batch: 1, rows: 5, columns: 3 };
 // One image of 3 × 3 by a 3 × 3 kernel, four channels each.
 const convParams = { batch: 1, in_h: 3, in_w: 3, out_h: 3, out_w: 3, kernel_h: 3, pad_h: 1, pad_w: 1 };
 const RUNS: Record<string, TinyRun> = {
-  batch_contrast: {
-    kernel: kernels.batchContrast,
-    knobs: { WG: 4, LANES: 4 },
-    params: { trials: 2, count: 5, inverse_temperature: 10 },
-    sizes: { z: 30, losses: 2, slopes: 2 },
-  },
-  operator_norm: {
-    kernel: kernels.operatorNorm,
-    knobs: { WG: 4 },
-    params: { columns: 3, slice: 12, cells: 2, fan_in: 2, fan_out: 2 },
-    sizes: { m: 36, y: 2 },
-  },
   // One tile (and its mirror) of two pairs; of each sum over 32 rows two terms are formed.
   block_tile_rotate: {
     kernel: kernels.blockTileRotate,

@@ -27,7 +27,9 @@ export function forward(leaves: readonly number[], weights: TreeWeights, { branc
   let below: number[][] = leaves.map((leaf) => [leaf]);
   for (const level of weights) {
     const entering = level.map((_, node) =>
-      below.slice(node * branching, (node + 1) * branching).flatMap((values) => values.map((value) => Math.max(0, value))),
+      below
+        .slice(node * branching, (node + 1) * branching)
+        .flatMap((values) => values.map((value) => Math.max(0, value))),
     );
     const leaving = level.map((rows, node) =>
       rows.map((row) => entering[node]!.reduce((sum, value, i) => sum + row[i]! * value, row.at(-1)!)),
@@ -40,7 +42,13 @@ export function forward(leaves: readonly number[], weights: TreeWeights, { branc
 }
 
 /** Adds the derivative of Σ cotangent·output to `gradient`. */
-function backward(pass: Pass, cotangent: readonly number[], weights: TreeWeights, gradient: TreeWeights, { branching }: ReferenceShape): void {
+function backward(
+  pass: Pass,
+  cotangent: readonly number[],
+  weights: TreeWeights,
+  gradient: TreeWeights,
+  { branching }: ReferenceShape,
+): void {
   let above: number[][] = [[...cotangent]];
   for (let level = weights.length - 1; level >= 0; level--) {
     const next: number[][] = [];
@@ -58,7 +66,11 @@ function backward(pass: Pass, cotangent: readonly number[], weights: TreeWeights
       const width = entering.length / branching;
       for (let child = 0; child < branching; child++) {
         // Through the ReLU: nothing where what entered was zero.
-        next.push(down.slice(child * width, (child + 1) * width).map((value, i) => (entering[child * width + i]! > 0 ? value : 0)));
+        next.push(
+          down
+            .slice(child * width, (child + 1) * width)
+            .map((value, i) => (entering[child * width + i]! > 0 ? value : 0)),
+        );
       }
     });
     above = next;
@@ -90,7 +102,8 @@ export type ReferenceLoss =
 function contrast(triplets: readonly (readonly [number[], number[], number[]])[], loss: ReferenceLoss) {
   const rows = triplets.length;
   const width = triplets[0]![0].length;
-  const squared = (a: readonly number[], b: readonly number[]) => a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0);
+  const squared = (a: readonly number[], b: readonly number[]) =>
+    a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0);
   const distances = triplets.map(([a, p, n]) => [squared(a, p), squared(a, n)] as const);
   let value = 0;
   // Derivatives by every triplet's squared distances to positive and negative.

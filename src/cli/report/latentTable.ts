@@ -27,7 +27,12 @@ export function latentCellsOf(measured: unknown): LatentCells | undefined {
 /** At most 80 columns wide for trees of up to five levels: the first, the second and the last measurement of each cell. */
 export function latentTable(cells: LatentCells): string[] {
   const levels = cells[0]?.correlation.levels ?? [];
-  const header = ["width", "|ρ| from", "epoch", ...levels.map((level, index) => (index === 0 ? `${level} (root)` : String(level)))];
+  const header = [
+    "width",
+    "|ρ| from",
+    "epoch",
+    ...levels.map((level, index) => (index === 0 ? `${level} (root)` : String(level))),
+  ];
   const rows = cells.flatMap(({ width, polarity, correlation }) => {
     const last = correlation.epochs.length - 1;
     return [...new Set([0, 1, last])]

@@ -23,7 +23,10 @@ export function runStep({ steps }: Pick<HltmConfig, "steps">, cell: number, step
 }
 
 /** The inverse of `runStep`. */
-export function placeOf({ steps }: Pick<HltmConfig, "steps">, step: number): { readonly cell: number; readonly step: number } {
+export function placeOf(
+  { steps }: Pick<HltmConfig, "steps">,
+  step: number,
+): { readonly cell: number; readonly step: number } {
   return { cell: Math.floor(step / (steps + 1)), step: step % (steps + 1) };
 }
 

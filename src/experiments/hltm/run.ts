@@ -209,7 +209,8 @@ function ceilings(config: HltmConfig, plans: readonly CellPlans[]): readonly Cei
   const outcomes = config.tree.depth > MOST_EXACT_DEPTH ? 256 : 1024;
   return plans.map(({ cell, trees }) => {
     const key = cell.polarity.join();
-    const spread = known.get(key) ?? spreadOver(trees.map((tree) => byLevel(config.tree, beliefCeiling(tree, { outcomes }))));
+    const spread =
+      known.get(key) ?? spreadOver(trees.map((tree) => byLevel(config.tree, beliefCeiling(tree, { outcomes }))));
     known.set(key, spread);
     const levels = spread.mean.map((_, index) => config.tree.depth - index);
     return { polarity: cell.polarity, levels, ...spread };

@@ -32,12 +32,16 @@ export interface BandPanel {
   readonly id: string;
 }
 
-export function bandPanelSvg({ title, description, x, y, series, layout, id }: BandPanel, at: { readonly x?: number; readonly y?: number } = {}): string {
+export function bandPanelSvg(
+  { title, description, x, y, series, layout, id }: BandPanel,
+  at: { readonly x?: number; readonly y?: number } = {},
+): string {
   const frame = frameOf(x, y, layout);
   const { left, top, bottom, toX, toY, right } = frame;
   const height = bottom - top;
   // What a logarithmic axis does not have lies below it.
-  const place = (value: number) => (y.scale === "log" && !(value > 0) ? bottom + height : Math.min(Math.max(toY(value), top - height), bottom + height));
+  const place = (value: number) =>
+    y.scale === "log" && !(value > 0) ? bottom + height : Math.min(Math.max(toY(value), top - height), bottom + height);
   const band = ({ points, color }: BandSeries): string => {
     const known = points.filter(({ std }) => std !== undefined && std > 0);
     if (known.length < 2) return "";
@@ -54,7 +58,9 @@ export function bandPanelSvg({ title, description, x, y, series, layout, id }: B
       .x((point) => toX(point.x))
       .y((point) => place(point.mean))
       .digits(1)(points);
-    const dots = points.filter(({ mean }) => Number.isFinite(mean)).map((point) => `M${pixels(toX(point.x))},${pixels(place(point.mean))}h0`);
+    const dots = points
+      .filter(({ mean }) => Number.isFinite(mean))
+      .map((point) => `M${pixels(toX(point.x))},${pixels(place(point.mean))}h0`);
     return [
       `<path${attributes({ d: d ?? "", stroke: color, "stroke-width": 2, "stroke-dasharray": dash })}><title>${escaped(name)}</title></path>`,
       `<path${attributes({ d: dots.join(""), stroke: color, "stroke-width": 4.6, "stroke-linecap": "round" })}/>`,
@@ -82,7 +88,10 @@ export function bandPanelSvg({ title, description, x, y, series, layout, id }: B
 function heading(title: string, layout: PanelLayout): string {
   const { left } = layout.margin;
   return wrappedLines(title, plotWidth(layout), layout.fontSize)
-    .map((text, index) => `<text${attributes({ x: left, y: 16 + 1.25 * layout.fontSize * index, "font-weight": "bold" })}>${escaped(text)}</text>`)
+    .map(
+      (text, index) =>
+        `<text${attributes({ x: left, y: 16 + 1.25 * layout.fontSize * index, "font-weight": "bold" })}>${escaped(text)}</text>`,
+    )
     .join("");
 }
 

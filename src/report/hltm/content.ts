@@ -19,7 +19,10 @@ const theorySchema = z.looseObject({
 });
 
 /** What a report needs of the configuration. */
-export type ReportedConfig = Pick<HltmConfig, "steps" | "seeds" | "tree" | "model" | "data" | "loss" | "record" | "sweep">;
+export type ReportedConfig = Pick<
+  HltmConfig,
+  "steps" | "seeds" | "tree" | "model" | "data" | "loss" | "record" | "sweep"
+>;
 
 export interface HltmContent {
   readonly config: ReportedConfig;

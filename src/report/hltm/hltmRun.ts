@@ -16,7 +16,8 @@ export function hltmRun(stored: StoredRun, label: string): ReportRun {
   return {
     ...other,
     headline: "latents learned without labels",
-    ownFigure: figureSvg(content),
+    hasPanels: false,
+    drawings: drawings(content),
     trainedOn: trainedOn(content),
     explanation: EXPLANATION,
     columnTitle: "HLTM",
@@ -24,7 +25,9 @@ export function hltmRun(stored: StoredRun, label: string): ReportRun {
     notes: [],
     comparison: comparison(content),
     sections: (name) =>
-      [cellSections(content, name), tableSection(content, name), widthSection(content, name)].filter(Boolean).join("\n"),
+      [cellSections(content, name), tableSection(content, name), widthSection(content, name)]
+        .filter(Boolean)
+        .join("\n"),
   };
 }
 
@@ -43,7 +46,8 @@ function trainedOn({ config, cells }: HltmContent): string {
   const { tree, loss, data, seeds } = config;
   const widths = [...new Set(cells.map(({ width }) => width))].join(", ");
   const temperature = "temperature" in loss ? `, temperature ${loss.temperature}` : "";
-  const negatives = data.negatives === "independent" ? "roots drawn anew, half of them the sample’s own" : "the opposite root";
+  const negatives =
+    data.negatives === "independent" ? "roots drawn anew, half of them the sample’s own" : "the opposite root";
   return `Locally connected ReLU networks on latent trees of depth ${tree.depth} and branching ${tree.branching} with ${widths} units a latent, ${seeds} seeds side by side, trained with ${LOSSES[loss.kind] ?? loss.kind}${temperature}; negatives have ${negatives}.`;
 }
 
@@ -57,17 +61,18 @@ function comparison({ cells }: HltmContent): ReportRun["comparison"] {
 }
 
 /** All correlation panels, three in a row, as one SVG. */
-function figureSvg({ cells }: HltmContent): string | undefined {
+function drawings({ cells }: HltmContent): Readonly<Record<string, string>> {
   const panels = cells
     .filter(({ correlation }) => correlation.epochs.length > 1)
     .map((cell) => correlationPanel(cell, `figure-${cell.index}`));
   const [first] = panels;
-  if (!first) return undefined;
+  if (!first) return {};
   const perRow = Math.min(3, panels.length);
   const [width, height] = [first.layout.width, panelHeight(first.layout)];
   const rows = Math.ceil(panels.length / perRow);
   const placed = panels.map((panel, index) =>
     bandPanelSvg(panel, { x: width * (index % perRow), y: height * Math.floor(index / perRow) }),
   );
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width * perRow} ${height * rows}" width="${width * perRow}" height="${height * rows}">\n${placed.join("\n")}\n</svg>`;
+  const figure = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width * perRow} ${height * rows}" width="${width * perRow}" height="${height * rows}">\n${placed.join("\n")}\n</svg>`;
+  return { figure };
 }

@@ -4,7 +4,7 @@ import { modeColor } from "../figure.ts";
 import { smallLayout } from "../layout.ts";
 import { escaped } from "../markup.ts";
 import { sectionHeading } from "../tables.ts";
-import { type BandPanel, bandPanelSvg, type BandSeries } from "./bandPanel.ts";
+import { type BandPanel, type BandSeries, bandPanelSvg } from "./bandPanel.ts";
 import { cellTitle, type HltmContent, type ShownCell } from "./content.ts";
 
 /** Dark for the root's level, light for the lowest. */
@@ -27,12 +27,14 @@ const LAYOUT = { ...smallLayout(230), margin: { left: 62, right: 14, top: 56, bo
 export function correlationPanel(cell: ShownCell, id: string): BandPanel {
   const { levels, epochs, mean, std } = cell.correlation;
   const depth = Math.max(...levels);
-  const series = levels.map((level, index): BandSeries => ({
-    name: levelName(level, depth),
-    color: levelColor(index, levels.length),
-    points: epochs.map((x, row) => ({ x, mean: mean[row]?.[index] ?? Number.NaN, std: std[row]?.[index] })),
-    reference: cell.ceiling?.mean[index],
-  }));
+  const series = levels.map(
+    (level, index): BandSeries => ({
+      name: levelName(level, depth),
+      color: levelColor(index, levels.length),
+      points: epochs.map((x, row) => ({ x, mean: mean[row]?.[index] ?? Number.NaN, std: std[row]?.[index] })),
+      reference: cell.ceiling?.mean[index],
+    }),
+  );
   return {
     title: cellTitle(cell),
     description: `Best correlation of a node's units with its latent by level against the epoch, ${cellTitle(cell)}`,
@@ -68,11 +70,13 @@ function furtherPanel(cell: ShownCell, { of, title, scale }: Further, id: string
   const { levels, epochs } = cell.correlation;
   const depth = Math.max(...levels);
   const rows = cell[of];
-  const series = levels.map((level, index): BandSeries => ({
-    name: levelName(level, depth),
-    color: levelColor(index, levels.length),
-    points: epochs.map((x, row) => ({ x, mean: rows[row]?.[index] ?? Number.NaN })),
-  }));
+  const series = levels.map(
+    (level, index): BandSeries => ({
+      name: levelName(level, depth),
+      color: levelColor(index, levels.length),
+      points: epochs.map((x, row) => ({ x, mean: rows[row]?.[index] ?? Number.NaN })),
+    }),
+  );
   const values = rows.flat().filter((value) => Number.isFinite(value) && (scale === "linear" || value > 0));
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const domain: readonly [number, number] =

@@ -15,7 +15,13 @@ export interface ReplicationRow {
   readonly levels: readonly [Cell, Cell, Cell, Cell, Cell];
 }
 
-const row = (low: number, width: number, epoch: number, means: readonly number[], stds: readonly (number | undefined)[]) => ({
+const row = (
+  low: number,
+  width: number,
+  epoch: number,
+  means: readonly number[],
+  stds: readonly (number | undefined)[],
+) => ({
   low,
   width,
   epoch,
@@ -49,7 +55,10 @@ export const REPLICATION_SEEDS = 10;
  *
  * @param ours mean, standard deviation and number of seeds
  */
-export function agrees(ours: { readonly mean: number; readonly std: number; readonly seeds: number }, [mean, std = 0]: Cell): boolean {
+export function agrees(
+  ours: { readonly mean: number; readonly std: number; readonly seeds: number },
+  [mean, std = 0]: Cell,
+): boolean {
   const error = Math.sqrt(ours.std ** 2 / ours.seeds + std ** 2 / REPLICATION_SEEDS);
   return Math.abs(ours.mean - mean) <= Math.max(0.03, 2 * error);
 }

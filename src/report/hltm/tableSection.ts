@@ -1,6 +1,6 @@
 /** Correlations in numbers, beside the replication of the reference setting where the run repeats it, and beside the ceiling. */
 import { sectionHeading, table } from "../tables.ts";
-import { type HltmContent, type ReportedConfig, type ShownCell } from "./content.ts";
+import type { HltmContent, ReportedConfig, ShownCell } from "./content.ts";
 import { agrees, REPLICATION, REPLICATION_SEEDS, type ReplicationRow } from "./replication.ts";
 
 /** Epochs that a table names: the first, the second and the last measured. */
@@ -23,20 +23,34 @@ function isReference({ tree, data, loss, record }: ReportedConfig): boolean {
   );
 }
 
-function replicationOf(config: ReportedConfig, { width, polarity }: ShownCell, epoch: number): ReplicationRow | undefined {
+function replicationOf(
+  config: ReportedConfig,
+  { width, polarity }: ShownCell,
+  epoch: number,
+): ReplicationRow | undefined {
   if (!isReference(config)) return undefined;
   return REPLICATION.find((row) => row.width === width && row.low === polarity[0] && row.epoch === epoch);
 }
 
 const plusMinus = (mean: number | undefined, std: number | undefined): string =>
-  mean === undefined || Number.isNaN(mean) ? "-" : std === undefined ? mean.toFixed(3) : `${mean.toFixed(3)} ± ${std.toFixed(3)}`;
+  mean === undefined || Number.isNaN(mean)
+    ? "-"
+    : std === undefined
+      ? mean.toFixed(3)
+      : `${mean.toFixed(3)} ± ${std.toFixed(3)}`;
 
 /** HTML: one table of all cells. */
 export function tableSection(content: HltmContent, label: string | undefined): string {
   const { config, cells } = content;
   if (cells.length === 0) return "";
   const levels = cells[0]?.correlation.levels ?? [];
-  const head = ["|ρ| from", "width", "epoch", "", ...levels.map((level, index) => (index === 0 ? `level ${level} (root)` : `${level}`))];
+  const head = [
+    "|ρ| from",
+    "width",
+    "epoch",
+    "",
+    ...levels.map((level, index) => (index === 0 ? `level ${level} (root)` : `${level}`)),
+  ];
   let compared = 0;
   let agreeing = 0;
   const rows = cells.flatMap((cell) => {

@@ -2,7 +2,7 @@
 import { largestOfNormals } from "../../theory/index.ts";
 import { smallLayout } from "../layout.ts";
 import { sectionHeading } from "../tables.ts";
-import { bandPanelSvg, type BandSeries } from "./bandPanel.ts";
+import { type BandSeries, bandPanelSvg } from "./bandPanel.ts";
 import type { HltmContent, ShownCell } from "./content.ts";
 
 const INITIAL = "#D55E00";
@@ -53,9 +53,14 @@ function curves(cells: readonly ShownCell[], range: string, label: string | unde
   });
   const lucky = bandPanelSvg({
     title: "The luckiest unit before training, over a typical one",
-    description: "Largest gap of a node's units before training, in deviations of a random unit's gap, against the width",
+    description:
+      "Largest gap of a node's units before training, in deviations of a random unit's gap, against the width",
     x,
-    y: { scale: "linear", domain: [0, 1.1 * largestOfNormals(Math.max(...widths))], label: "largest |gap|, in deviations" },
+    y: {
+      scale: "linear",
+      domain: [0, 1.1 * largestOfNormals(Math.max(...widths))],
+      label: "largest |gap|, in deviations",
+    },
     series: [
       {
         name: "measured",
@@ -84,10 +89,14 @@ function mean(values: readonly number[] | undefined): number {
 
 /** What the numbers of this very run say. */
 function finding(cells: readonly ShownCell[], last: (cell: ShownCell) => number, ceiling: number | undefined): string {
-  const root = (cell: ShownCell | undefined, row: number) => (cell?.correlation.mean[row]?.[0] ?? Number.NaN).toFixed(2);
-  const spread = (cell: ShownCell | undefined) => (cell ? (cell.correlation.std[last(cell)]?.[0] ?? Number.NaN) : Number.NaN).toFixed(2);
+  const root = (cell: ShownCell | undefined, row: number) =>
+    (cell?.correlation.mean[row]?.[0] ?? Number.NaN).toFixed(2);
+  const spread = (cell: ShownCell | undefined) =>
+    (cell ? (cell.correlation.std[last(cell)]?.[0] ?? Number.NaN) : Number.NaN).toFixed(2);
   const [narrow, wide] = [cells[0], cells.at(-1)];
-  const gain = cells.map((cell) => (cell.correlation.mean[last(cell)]?.[0] ?? Number.NaN) - (cell.correlation.mean[0]?.[0] ?? Number.NaN));
+  const gain = cells.map(
+    (cell) => (cell.correlation.mean[last(cell)]?.[0] ?? Number.NaN) - (cell.correlation.mean[0]?.[0] ?? Number.NaN),
+  );
   const most = cells[gain.indexOf(Math.max(...gain.filter(Number.isFinite)))];
   return `With ${narrow?.width} unit${narrow?.width === 1 ? "" : "s"} a node the best unit correlates ${root(narrow, 0)} with the root before training and ${root(narrow, narrow ? last(narrow) : 0)} after it, with a standard deviation of ${spread(narrow)} over the seeds; with ${wide?.width}, ${root(wide, 0)} and ${root(wide, wide ? last(wide) : 0)} ± ${spread(wide)}${ceiling === undefined ? "" : `, under a ceiling of ${ceiling.toFixed(2)}`}. Training adds most at width ${most?.width} (${Math.max(...gain.filter(Number.isFinite)).toFixed(2)}). Before training the luckiest of n random units stands out as the maximum of n normals does.`;
 }

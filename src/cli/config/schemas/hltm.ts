@@ -3,7 +3,10 @@ import { z } from "zod";
 import { type HltmConfig, MAX_WIDTH } from "../../../experiments/hltm/config.ts";
 import { base, count, nonNegative, positive, probability } from "./common.ts";
 
-const polarity = z.number("must be a number").min(0, "must be from 0 to 1: signs are drawn").max(1, "must be from 0 to 1");
+const polarity = z
+  .number("must be a number")
+  .min(0, "must be from 0 to 1: signs are drawn")
+  .max(1, "must be from 0 to 1");
 const width = count.max(MAX_WIDTH);
 
 const loss = z.discriminatedUnion("kind", [
