@@ -53,7 +53,7 @@ export interface HltmConfig extends RunConfigBase {
     readonly every: number;
     /** Fresh samples that correlations are measured on, rounded up to what divides evenly. */
     readonly samples: number;
-    /** Fresh samples for the norms of the covariance operators. */
+    /** Fresh samples for the norms of the covariance operators; fewer where their backward pass would take more than 8 MiB a seed. */
     readonly operatorSamples: number;
   };
   /** Cells of a table: every width with every polarity range [low, tree.polarity[1]]. Empty lists stand for the values above. */

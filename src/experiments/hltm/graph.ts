@@ -1,6 +1,6 @@
 /** The graphs of an HLTM cell: the training step, and what measures the network between epochs. Both share the parameters. */
 
-import { constant, reshape, scale, slice, sum } from "../../autodiff/functions.ts";
+import { constant, reshape, slice, sum } from "../../autodiff/functions.ts";
 import { Graph, type Node, type Tensor } from "../../autodiff/graph.ts";
 import { batchContrast, type LocalLayer, latentMoments, rootOperators, treeSamples } from "../../autodiff/hltm.ts";
 import { l2Normalize } from "../../autodiff/ssl.ts";
@@ -84,19 +84,23 @@ function contrast(z: Tensor, config: HltmLoss): { readonly loss: Tensor; readonl
   }
   const view = (index: number): Tensor => reshape(slice(z, index, index + 1), [trials * batch, width]);
   const triplet = [view(0), view(1), view(2)] as const;
-  // The mean over all samples of all trials, times the trials: the sum of the trials' means.
-  const loss = scale(perSample(triplet, config), trials);
+  const loss = perSample(triplet, config, trials);
   return { loss, losses: loss };
 }
 
-function perSample([anchor, positive, negative]: readonly [Tensor, Tensor, Tensor], config: HltmLoss): Tensor {
+/** The sum of the means over each trial's samples. */
+function perSample(
+  [anchor, positive, negative]: readonly [Tensor, Tensor, Tensor],
+  config: HltmLoss,
+  trials: number,
+): Tensor {
   switch (config.kind) {
     case "infoNce":
-      return infoNce(anchor, positive, negative, config);
+      return infoNce(anchor, positive, negative, { ...config, groups: trials });
     case "softTriplet":
-      return softTriplet(anchor, positive, negative, config);
+      return softTriplet(anchor, positive, negative, { ...config, groups: trials });
     default:
-      return simpleContrastive(anchor, positive, negative);
+      return simpleContrastive(anchor, positive, negative, { groups: trials });
   }
 }
 
@@ -108,20 +112,25 @@ export interface MeasureShape {
   readonly operatorRows: number;
 }
 
-/** Bytes that the activations of a measuring dispatch may take. */
-const MEASURE_BYTES = 32 * 2 ** 20;
-/** Bytes of the largest tensor of the operators' backward pass. */
-const OPERATOR_BYTES = 64 * 2 ** 20;
+/** Bytes of a trial's largest activations in a measuring dispatch: those of ten trials stay in a CPU's caches. */
+const MEASURE_BYTES = 400 * 2 ** 10;
+/** Bytes of a trial's largest tensor in the operators' backward pass, and of all trials' together. */
+const OPERATOR_BYTES = 8 * 2 ** 20;
+const ALL_OPERATOR_BYTES = 96 * 2 ** 20;
 
-/** Sizes of measurements: as many samples at once as a moderate amount of memory holds. */
+/**
+ * Sizes of measurements. They depend on one trial alone, so that a seed is measured on the same samples whatever runs beside it; only the
+ * operators of more than a dozen trials share what memory there is.
+ */
 export function measureShape({ tree, seeds, record }: HltmConfig, { width }: HltmCell): MeasureShape {
   const leaves = nodesOfLevel(tree, 0).count;
   const widest = Math.max(leaves, (leaves / tree.branching) * width);
   const multiple = (samples: number, round: (x: number) => number): number =>
     Math.max(1, round(samples / WORD_SAMPLES)) * WORD_SAMPLES;
-  const most = multiple(MEASURE_BYTES / (4 * seeds * widest), Math.floor);
+  const most = multiple(MEASURE_BYTES / (4 * widest), Math.floor);
   const dispatches = Math.ceil(record.samples / most);
-  const mostOperator = multiple(OPERATOR_BYTES / (4 * seeds * widest * width), Math.floor);
+  const operatorBytes = Math.min(OPERATOR_BYTES, ALL_OPERATOR_BYTES / seeds);
+  const mostOperator = multiple(operatorBytes / (4 * widest * width), Math.floor);
   return {
     rows: multiple(record.samples / dispatches, Math.ceil),
     dispatches,

@@ -31,7 +31,7 @@ export function toRecord(
     spectrum: [],
     extra: {
       cell: place.cell,
-      epoch: place.step / config.record.every,
+      epoch: Number((place.step / config.record.every).toPrecision(DIGITS)),
       ...Object.fromEntries(spreads.map(([name, { mean }]) => [name, rounded(mean)])),
       correlationStd: rounded(correlation?.std ?? []),
       correlations: rounded(trials.flatMap((values) => values.correlation)),
