@@ -35,6 +35,13 @@ import resnet18CifarSimclr from "./presets/resnet18-cifar-simclr.json" with { ty
 import resnet18CifarSimsiam from "./presets/resnet18-cifar-simsiam.json" with { type: "json" };
 import resnet18CifarSpectral from "./presets/resnet18-cifar-spectral.json" with { type: "json" };
 import resnet18CifarVicreg from "./presets/resnet18-cifar-vicreg.json" with { type: "json" };
+import simclrExactCovAugmented from "./presets/simclr-exact-cov-augmented.json" with { type: "json" };
+import simclrExactCovBeta20 from "./presets/simclr-exact-cov-beta-20.json" with { type: "json" };
+import simclrExactCovBeta50 from "./presets/simclr-exact-cov-beta-50.json" with { type: "json" };
+import simclrExactCovBetaMinus20 from "./presets/simclr-exact-cov-beta-minus-20.json" with { type: "json" };
+import simclrExactCovBetaMinus50 from "./presets/simclr-exact-cov-beta-minus-50.json" with { type: "json" };
+import simclrExactCovNtxent from "./presets/simclr-exact-cov-ntxent.json" with { type: "json" };
+import simclrExactCovUnaugmented from "./presets/simclr-exact-cov-unaugmented.json" with { type: "json" };
 import smallBarlow from "./presets/small-barlow.json" with { type: "json" };
 import smallBarlowStd from "./presets/small-barlow-std.json" with { type: "json" };
 import smallSimclr from "./presets/small-simclr.json" with { type: "json" };
@@ -85,6 +92,13 @@ export const networkPresets = extended([
   bimodalBarlow,
   bimodalSimclr,
   bimodalVicreg,
+  simclrExactCovNtxent,
+  simclrExactCovAugmented,
+  simclrExactCovUnaugmented,
+  simclrExactCovBetaMinus50,
+  simclrExactCovBetaMinus20,
+  simclrExactCovBeta20,
+  simclrExactCovBeta50,
   resnet18CifarBarlow,
   resnet18CifarByol,
   resnet18CifarSimclr,
