@@ -9,6 +9,7 @@ import {
   gapDeviation,
   type LatentTree,
   largestOfNormals,
+  latentCount,
   nodesOfLevel,
   rankOneLaw,
   symmetricEigen,
@@ -117,6 +118,23 @@ export function levelValues(raw: RawMeasure, { trees, parameters }: MeasureConte
     return Object.fromEntries(
       LEVEL_MEASURES.map((name) => [name, rootFirst.map((level) => level[name])]),
     ) as unknown as LevelValues;
+  });
+}
+
+/** For each trial the |correlation| of every latent with the best unit of its node, by the latent's number, the root's first. */
+export function nodeCorrelations(raw: RawMeasure, { trees, parameters }: MeasureContext): readonly Float64Array[] {
+  return trees.map((tree, trial) => {
+    const best = new Float64Array(latentCount(tree));
+    parameters.forEach(({ shape }, index) => {
+      const [, nodes = 0, width = 0] = shape;
+      const { first } = nodesOfLevel(tree, index + 1);
+      const moments = raw.moments[index] ?? new Float32Array(0);
+      for (let node = 0; node < nodes; node++) {
+        const units = Array.from({ length: width }, (_, unit) => ((trial * nodes + node) * width + unit) * MOMENTS);
+        best[first + node] = Math.max(...units.map((offset) => unitStatistics(moments, offset).correlation));
+      }
+    });
+    return best;
   });
 }
 
