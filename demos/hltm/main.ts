@@ -232,7 +232,7 @@ class Page {
     showNotice({
       title: "A part of the address was not understood.",
       text: `Ignored: ${ignored.join(", ")}.`,
-      fix: "The settings shown are those that are used, for instance #depth=4&width=5&low=0.9.",
+      fix: "The settings shown are those that are used, for instance #depth=4&width=10&low=0.9.",
     });
   }
 

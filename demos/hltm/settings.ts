@@ -15,7 +15,7 @@ export interface Settings {
   readonly seed: number;
 }
 
-export const DEFAULTS: Settings = { depth: 5, width: 10, low: 0.8, loss: "infoNce", lr: 0.1, seed: 0 };
+export const DEFAULTS: Settings = { depth: 5, width: 5, low: 0.7, loss: "infoNce", lr: 0.1, seed: 0 };
 
 /** Inclusive; whole numbers where the step is 1. */
 export const BOUNDS = {

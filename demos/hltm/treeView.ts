@@ -8,7 +8,7 @@ const MARGIN = 26;
 const LEVEL_HEIGHT = 74;
 const MAX_RADIUS = 17;
 
-/** From knowing nothing to knowing all: light to dark, one hue after another, in an order that survives greyscale. */
+/** Light to dark, one hue after another, in an order that survives greyscale. */
 const STOPS: readonly (readonly [number, number, number])[] = [
   [240, 243, 248],
   [160, 214, 190],
@@ -17,8 +17,9 @@ const STOPS: readonly (readonly [number, number, number])[] = [
   [72, 30, 112],
 ];
 
+/** From knowing nothing to knowing all, by the squared correlation: the share of a latent's variance that is explained. */
 export function knowledgeColor(correlation: number): string {
-  const at = Math.min(Math.max(correlation, 0), 1) * (STOPS.length - 1);
+  const at = Math.min(Math.max(correlation, 0), 1) ** 2 * (STOPS.length - 1);
   const low = STOPS[Math.floor(at)] ?? [0, 0, 0];
   const high = STOPS[Math.min(Math.floor(at) + 1, STOPS.length - 1)] ?? low;
   const share = at - Math.floor(at);

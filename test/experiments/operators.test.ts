@@ -17,13 +17,13 @@ const engine = useEngine();
 const identity = presets["operator-identity"] as OperatorIdentityConfig;
 const training = presets["operator-training"] as OperatorTrainingConfig;
 
-/** Small enough for a software adapter within seconds: 8×8 MNIST images, two hidden layers. */
+/** Small enough for a software adapter within seconds: 4×4 MNIST images, two hidden layers. */
 const tiny: OperatorTrainingConfig = {
   ...training,
   preset: "tiny-operator",
   steps: 12,
-  data: { ...training.data, source: "mnist", images: 12, batch: 6, augmentations: 2, side: 4 },
-  model: { ...training.model, hidden: [16, 12], outputs: 3 },
+  data: { ...training.data, source: "mnist", images: 8, batch: 4, augmentations: 2, side: 4 },
+  model: { ...training.model, hidden: [10, 8], outputs: 2 },
   optimizer: { learningRate: 0.002, momentum: 0 },
   operator: { every: 4, leading: 2, eigenvalues: 5, form: "factored" },
   record: { every: 2 },
@@ -54,10 +54,10 @@ describe("operator-identity", () => {
   it("every identity holds to 1e-4, every wrong operator fails", async () => {
     const config: OperatorIdentityConfig = {
       ...identity,
-      steps: 2,
-      model: { widths: [[6, 9, 8, 3]] },
-      data: { ...identity.data, images: 5, augmentations: 2, tuples: 8 },
-      loss: { ...identity.loss, negatives: [1, 3], betas: [-0.5, 0, 0.5] },
+      steps: 1,
+      model: { widths: [[4, 6, 5, 2]] },
+      data: { ...identity.data, images: 4, augmentations: 2, tuples: 6 },
+      loss: { ...identity.loss, negatives: [3], betas: [-0.5, 0] },
     };
     const { result, records } = await runToEnd(engine(), config, { save: [] });
     const { residuals, controls, ...verdict } = result.measured as {
@@ -67,9 +67,9 @@ describe("operator-identity", () => {
     };
     expect(verdict).toMatchObject({ holds: true, wrongOperatorsFail: true, tolerance: 1e-4, vanishingGradients: 0 });
     expect(verdict.outputIdentity).toBeLessThan(1e-6);
-    // (4): three losses, two H, three betas, with and without augmentation, two conventions, three layers.
+    // (4): three losses, two betas, with and without augmentation, two conventions, three layers; more H and betas: test/dual, test/long.
     const exact = residuals.filter(({ form }) => form === "exact");
-    expect(exact).toHaveLength(3 * 2 * 3 * 2 * 2 * 3);
+    expect(exact).toHaveLength(3 * 2 * 2 * 2 * 3);
     expect(Math.max(...residuals.map(({ relative }) => relative))).toBeLessThan(1e-4);
     // Wrong by more than a hundred times what the right ones may be off.
     expect(Math.min(...controls.map(({ relative }) => relative))).toBeGreaterThan(1e-2);
@@ -84,8 +84,8 @@ describe("operator-identity", () => {
     for (const key of ["loss", "negatives", "augmentation", "beta", "layer", "relative"]) {
       expect(residuals.every((residual) => Object.hasOwn(residual, key))).toBe(true);
     }
-    expect(records.map(({ step }) => step)).toEqual([1, 2]);
-  }, 240_000);
+    expect(records.map(({ step }) => step)).toEqual([1]);
+  });
 
   it("more negatives than samples are refused", async () => {
     const config = { ...identity, loss: { ...identity.loss, negatives: [9] } };
@@ -103,15 +103,15 @@ describe("operator-training", () => {
       expect(numbers(extra.cosine)).toHaveLength(3);
       for (const cosine of numbers(extra.cosine)) expect(cosine).toBeGreaterThan(0.9999);
       for (const residual of numbers(extra.residual)) expect(residual).toBeLessThan(1e-4);
-      // n_L·(M − 1) = 15; the rank may be less.
-      for (const rank of numbers(extra.rank)) expect(rank).toBeLessThanOrEqual(15);
+      // n_L·(M − 1) = 6; the rank may be less.
+      for (const rank of numbers(extra.rank)) expect(rank).toBeLessThanOrEqual(6);
       expect(numbers(extra["operator.1"])).toHaveLength(5);
     }
     const { counters, measured: summary } = finished.result;
     expect(counters).toMatchObject({ gpuObjectsCreatedAfterWarmup: 0, writeBuffersAfterWarmup: 0 });
     expect(summary).toMatchObject({ measurements: 4, convention: "both towers" });
     expect(summary.leastCosine).toBeGreaterThan(0.9999);
-  }, 240_000);
+  });
 
   it.each([
     [
@@ -124,23 +124,19 @@ describe("operator-training", () => {
       { kind: "infoNce", pairs: "sampled", negatives: 3, temperature: 0.5, beta: -0.5 },
       { normalized: true },
     ],
-  ] as const)(
-    "%s: the exact operator",
-    async (_, loss, model) => {
-      const finished = await run({
-        ...tiny,
-        steps: 4,
-        model: { ...tiny.model, ...model },
-        loss: { ...tiny.loss, ...loss },
-      });
-      const looks = measured(finished);
-      expect(looks).toHaveLength(2);
-      for (const { extra = {} } of looks)
-        for (const cosine of numbers(extra.cosine)) expect(cosine).toBeGreaterThan(0.9999);
-      expect(looks.at(-1)?.extra?.["growthPredicted.1"]).toBeUndefined();
-    },
-    240_000,
-  );
+  ] as const)("%s: the exact operator", async (_, loss, model) => {
+    const finished = await run({
+      ...tiny,
+      steps: 4,
+      model: { ...tiny.model, ...model },
+      loss: { ...tiny.loss, ...loss },
+    });
+    const looks = measured(finished);
+    expect(looks).toHaveLength(2);
+    for (const { extra = {} } of looks)
+      for (const cosine of numbers(extra.cosine)) expect(cosine).toBeGreaterThan(0.9999);
+    expect(looks.at(-1)?.extra?.["growthPredicted.1"]).toBeUndefined();
+  });
 
   it("biases and batch normalisation are measured as what they are: departures from the theorem", async () => {
     const biased = measured(await run({ ...tiny, steps: 4, model: { ...tiny.model, bias: true } }));
@@ -150,7 +146,7 @@ describe("operator-training", () => {
     const normed = measured(await run({ ...tiny, steps: 4, model: { ...tiny.model, batchNorm: true } }));
     expect(numbers(normed[0]?.extra?.residual)[0]).toBeGreaterThan(1e-3);
     expect(numbers(normed[0]?.extra?.residual).at(-1)).toBeLessThan(1e-4);
-  }, 240_000);
+  });
 
   it("a resumed run has the bytes of one that was not interrupted", async () => {
     const whole = await run(tiny);
@@ -159,23 +155,23 @@ describe("operator-training", () => {
     expect(cut.result.stopped?.reason).toBe("interrupted");
     const resumed = await run(tiny, { resume: { checkpoint, records: cut.records } });
     expect([cut.text, resumed.text].join("\n")).toBe(whole.text);
-  }, 240_000);
+  });
 
   it("the dense form gives the same numbers for small layers, and is refused for large ones", async () => {
     const small = {
       ...tiny,
       steps: 4,
-      model: { ...tiny.model, hidden: [8, 6] },
+      model: { ...tiny.model, hidden: [5, 4] },
       operator: { ...tiny.operator, form: "dense" },
     } as const;
     for (const { extra = {} } of measured(await run(small))) {
       for (const residual of numbers(extra.residual)) expect(residual).toBeLessThan(1e-4);
     }
-    await expect(run({ ...small, model: { ...small.model, hidden: [64, 6] } })).rejects.toMatchObject({
+    await expect(run({ ...small, model: { ...small.model, hidden: [64, 4] } })).rejects.toMatchObject({
       code: "DUAL-DENSE",
       message: expect.stringMatching(/Layer 1 has 64 × 48 = 3072 weights/),
     });
-  }, 240_000);
+  });
 
   it("values that do not fit one another are refused with both", () => {
     const refused = (change: (config: OperatorTrainingConfig) => OperatorTrainingConfig): string => {
@@ -187,28 +183,30 @@ describe("operator-training", () => {
       return "accepted";
     };
     const sampled = { ...tiny.loss, pairs: "sampled" } as const;
-    expect(refused((c) => ({ ...c, loss: { ...sampled, negatives: 5 } }))).toBe("accepted");
-    expect(refused((c) => ({ ...c, loss: { ...sampled, negatives: 6 } }))).toMatch(
-      /DUAL-NEGATIVES: 6 negatives.*has 5/,
+    expect(refused((c) => ({ ...c, loss: { ...sampled, negatives: 3 } }))).toBe("accepted");
+    expect(refused((c) => ({ ...c, loss: { ...sampled, negatives: 4 } }))).toMatch(
+      /DUAL-NEGATIVES: 4 negatives.*has 3/,
     );
     expect(refused((c) => ({ ...c, loss: { ...c.loss, kind: "triplet" } }))).toMatch(/CONFIG-PAIRS/);
-    expect(refused((c) => ({ ...c, data: { ...c.data, batch: 13 } }))).toMatch(/CONFIG-BATCH: .*13.*12/);
+    expect(refused((c) => ({ ...c, data: { ...c.data, batch: 13 } }))).toMatch(/CONFIG-BATCH: .*13.*8/);
     expect(refused((c) => ({ ...c, data: { ...c.data, batch: 1 } }))).toMatch(/CONFIG-BATCH/);
     expect(refused((c) => ({ ...c, data: { ...c.data, augmentations: 3 } }))).toMatch(/CONFIG-AUGMENTATIONS: .*3/);
     expect(refused((c) => ({ ...c, data: { ...c.data, side: 113 } }))).toMatch(/CONFIG-SIDE: .*113.*28×28/);
     expect(refused((c) => ({ ...c, operator: { ...c.operator, every: 5 } }))).toMatch(
       /CONFIG-RECORD: .*5.*record.every = 2/,
     );
-    expect(refused((c) => ({ ...c, operator: { ...c.operator, leading: 16 } }))).toMatch(
-      /CONFIG-LEADING: .*16.*rank 15/,
-    );
+    expect(refused((c) => ({ ...c, operator: { ...c.operator, leading: 7 } }))).toMatch(/CONFIG-LEADING: .*7.*rank 6/);
   });
 
   it("a batch whose operator no solver takes is refused before anything is allocated", async () => {
-    const big = { ...tiny, data: { ...tiny.data, images: 1000, batch: 1000 } };
+    const big = {
+      ...tiny,
+      data: { ...tiny.data, images: 1000, batch: 1000 },
+      model: { ...tiny.model, outputs: 3 },
+    };
     await expect(run(big)).rejects.toMatchObject({
       code: "DUAL-ORDER",
       message: expect.stringMatching(/999 contrasts and 3 outputs needs eigenvalues of order 2997/),
     });
-  }, 240_000);
+  });
 });
