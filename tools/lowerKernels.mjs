@@ -30,7 +30,7 @@ const server = await createServer({
 try {
   const load = (path) => server.ssrLoadModule(path);
   const { specialize } = await load("/src/kernels/specialize.ts");
-  const { library } = await load("/src/kernels/library.ts");
+  const { library } = await load("/src/kernels/registry.ts");
   const { variantsOfGpus } = await load("/tools/gpuVariants.ts");
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });

@@ -1,7 +1,7 @@
 /** From placed nodes to kernel calls: copies where a kernel cannot bind an operand, scratch, grids, costs, fixed variants. */
 import { EngineError } from "../errors.ts";
 import { MAX_GRID_DIMENSION } from "../kernels/grid.ts";
-import { library } from "../kernels/library.ts";
+import { library } from "../kernels/registry.ts";
 import { copyOp } from "../ops/memory.ts";
 import { type KernelCall, type Operand, operand, type PlacedTensor, type Target } from "../ops/opDefinition.ts";
 import { type Node, SEGMENT_ALIGNMENT, type Tensor } from "./graph.ts";

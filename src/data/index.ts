@@ -43,10 +43,3 @@ export {
   gaussianPairs,
   gaussianPairs64,
 } from "./syntheticSpectrum.ts";
-export {
-  asymmetricConditionals,
-  type EdgeConditionals,
-  symmetricConditionals,
-  type TreePolaritiesOptions,
-  treePolarities,
-} from "./treePolarities.ts";

@@ -29,12 +29,6 @@ export const RandomStream = {
   augmentation: 9,
   /** What augmentation draws for the probe pairs; likewise. */
   probe: 10,
-  /** Polarities of latent trees, and their signs. */
-  tree: 20,
-  /** Samples of latent trees: for training, for correlations, for covariance operators. */
-  treeTraining: 21,
-  treeMeasure: 22,
-  treeOperator: 23,
   /** Splits and batches of classifiers on features. */
   evaluation: 11,
   /** Order of the chunks of a streamed file. */
@@ -42,7 +36,7 @@ export const RandomStream = {
   /** Further pairs of views of the same images, beyond the first: pair i takes stream 32 + i, up to 63. */
   furtherViews: 32,
   /** Which samples a contrastive loss compares. */
-  tuples: 11,
+  tuples: 13,
   /** Initial parameters of networks: parameter i draws from stream 2¹⁶ + i. */
   parameters: 0x1_0000,
   /** Initial parameters of target networks that start by themselves: 2¹⁷ + i. */

@@ -33,7 +33,7 @@ export async function readImages(
   limit: number,
   folder: DataFolder | undefined,
 ): Promise<ImageSet> {
-  const files = required(source, folder);
+  const files = requireFolder(source, folder);
   switch (source) {
     case "mnist":
       return readMnist(files, { limit });
@@ -50,14 +50,15 @@ export async function readLabelledImages(
   split: "train" | "test",
   folder: DataFolder | undefined,
 ): Promise<ImageSet & Required<Pick<ImageSet, "labels">>> {
-  const files = required(source, folder);
+  const files = requireFolder(source, folder);
   const read = { mnist: readMnist, cifar10: readCifar10, stl10: readStl10 }[source];
   const set = await read(files, { split });
   if (!set.labels) throw new Error(`unreachable: ${set.name} is a labelled split`);
   return { ...set, labels: set.labels };
 }
 
-function required(source: ImageSource, folder: DataFolder | undefined): DataFolder {
+/** @throws EngineError DATA-NO-FOLDER */
+export function requireFolder(source: ImageSource, folder: DataFolder | undefined): DataFolder {
   if (folder) return folder;
   throw new EngineError({
     code: "DATA-NO-FOLDER",
@@ -76,6 +77,8 @@ export interface PixelSource {
   /** Elements of the u32 buffer. */
   readonly words: number;
   readonly layout: PixelLayout;
+  /** Images that are there at a time, of a streamed set; all of them unless given. */
+  readonly window?: number;
 }
 
 /** How images lie on the GPU: a u32 per pixel where a buffer of them can be bound, else as in the file. */

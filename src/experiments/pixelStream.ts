@@ -42,7 +42,8 @@ export class PixelStream implements StepSource {
   static async create(engine: Engine, file: ImageFile, plan: StreamPlan, seed: number): Promise<PixelStream> {
     const buffer = await engine.createBuffer({
       label: `window of ${file.name}`,
-      sizeBytes: plan.window * file.layout.imageStride,
+      // Plans bind whole units of 256 bytes.
+      sizeBytes: Math.ceil((plan.window * file.layout.imageStride) / 256) * 256,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
     return new PixelStream(engine, file, plan, seed, buffer);

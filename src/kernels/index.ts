@@ -11,7 +11,7 @@ export {
   type KernelPipeline,
   packParams,
 } from "./kernel.ts";
-export { library } from "./library.ts";
+export { library } from "./registry.ts";
 export { type HostArray, type KernelRun, runKernel } from "./runKernel.ts";
 export type { BindingInfo, FieldInfo, KnobInfo, ShaderModule } from "./shaderModule.ts";
 export { type KnobValues, type SpecializedShader, specialize } from "./specialize.ts";

@@ -95,6 +95,7 @@ describe("progress", () => {
     adapter: { ...adapter, isSoftware: true },
     theory: {},
     description: "a plan",
+    learnedFrom: 0.5,
   };
   const record = (step: number) => ({ step, t: step, loss: 0.5, spectrum: [0.9, 0.5, 0.49, 0] });
 
@@ -129,6 +130,6 @@ describe("progress", () => {
   it("is a bar on a terminal", () => {
     const text = shown(true);
     expect(text).toContain("\u001b[");
-    expect(text).toContain("2/4 learned");
+    expect(text).toContain("2 of 4 eigenvalues learned");
   });
 });

@@ -33,9 +33,11 @@ describe("src/data", () => {
       "memoryFolder",
       "memorySource",
       "mulhi",
+      "openStl10",
       "parseNpy",
       "parseSafetensors",
       "pixelAt",
+      "planStream",
       "readCifar10",
       "readIdx",
       "readMatrixF32",
@@ -48,6 +50,7 @@ describe("src/data", () => {
       "threefry2x32",
       "toFloat32",
       "uniform01",
+      "windowAt",
     ]);
   });
 });

@@ -13,7 +13,7 @@ import {
   toConfig,
   toHash,
 } from "../../demos/staircase/settings.ts";
-import { runConfigSchema } from "../../src/cli/config/schemas/index.ts";
+import { runConfigSchema } from "../../src/cli/config/schemas/runConfig.ts";
 import { linearPresets } from "../../src/experiments/presets.ts";
 
 const NAMES = Object.keys(DATA_SETS) as PresetName[];

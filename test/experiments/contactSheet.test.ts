@@ -120,7 +120,8 @@ describe("contactSheet", () => {
     const images = await loadImages(config, cifar);
     const views = Array.from({ length: 10 }, (_, item) => flat(item, 20 * item, 255));
     const { width, height, data } = contactSheet(config, images, views);
-    expect([width, height]).toEqual([2 * (3 * 64 + 8) + 3 * 8, 8 * 64 + 9 * 4]);
+    // Groups of 3 · 64 + 2 · 4 pixels, twice the gap between them.
+    expect([width, height]).toEqual([2 * 200 + 8 + 2 * 4, 8 * 64 + 9 * 4]);
     const ninth = { x: 4 + 200 + 8 + 68 + 30, y: 4 + 30 };
     expect(data[(ninth.y * width + ninth.x) * 3]).toBe(160);
   });

@@ -1,6 +1,6 @@
 /** Network runs on small nets: records, repetition, resumption, counters, every loss, divergence, faulty configurations. */
 import { describe, expect, it } from "vitest";
-import { runConfigSchema } from "../../src/cli/config/schemas/index.ts";
+import { runConfigSchema } from "../../src/cli/config/schemas/runConfig.ts";
 import { parseSafetensors } from "../../src/data/index.ts";
 import type { MetricsRecord } from "../../src/experiments/contract.ts";
 import { describePlan } from "../../src/experiments/experiments.ts";

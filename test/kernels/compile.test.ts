@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { buildKernel } from "../../src/kernels/kernel.ts";
-import * as kernels from "../../src/kernels/library.ts";
+import { library } from "../../src/kernels/registry.ts";
 import { useEngine } from "../support/device.ts";
 import { lacksFeatures, skipWithoutFeatures } from "../support/features.ts";
 
@@ -8,7 +8,7 @@ const engine = useEngine();
 const plainEngine = useEngine({ defaultLimits: true });
 
 describe("every kernel compiles with its default knobs", () => {
-  for (const kernel of Object.values(kernels.library)) {
+  for (const kernel of Object.values(library)) {
     it(`${kernel.name}, unrolled; rolled with default limits and no features`, async (context) => {
       skipWithoutFeatures(context, engine(), [kernel]);
       await buildKernel(engine(), kernel, {});

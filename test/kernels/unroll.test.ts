@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { KernelCall } from "../../src/kernels/call.ts";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import * as kernels from "../../src/kernels/library.ts";
+import { library } from "../../src/kernels/registry.ts";
 import type { KernelRun } from "../../src/kernels/runKernel.ts";
 import { eighCalls } from "../../src/linalg/eighCalls.ts";
 import { svdCalls } from "../../src/linalg/svdCalls.ts";
@@ -380,6 +381,23 @@ const SOLVERS: readonly {
   }),
 ];
 
+/** Copies words. */
+const GATHER: readonly Variant[] = [
+  {
+    kernel: kernels.gatherRows,
+    run: {
+      buffers: {
+        x: Uint32Array.from({ length: 35 }, (_, at) => at),
+        indices: Uint32Array.of(4, 0, 3, 1),
+        y: new Uint32Array(28),
+      },
+      params: { rows: 4, columns: 7 },
+      knobs: { WG: 4 },
+    },
+    output: "y",
+  },
+];
+
 const POWER: Variant = {
   kernel: kernels.symmetricPower,
   run: {
@@ -404,8 +422,8 @@ describe("rolled and unrolled", () => {
     });
   }
 
-  for (const { kernel, run, output } of [...VARIANTS, POWER]) {
-    it(`${kernel.name} ${JSON.stringify(run.knobs)}`, async (context) => {
+  for (const { kernel, run, output } of [...VARIANTS, ...GATHER, POWER]) {
+    it(`${kernel.name} ${output} ${JSON.stringify(run.knobs)}`, async (context) => {
       skipWithoutFeatures(context, engine(), [kernel]);
       const unrolled = await runF32(engine(), kernel, run, output);
       const rolled = await runF32(engine(), kernel, { ...run, unroll: false }, output);
@@ -415,8 +433,10 @@ describe("rolled and unrolled", () => {
   }
 
   it("every kernel with a marked loop is here", () => {
-    const marked = Object.values(kernels.library).filter((kernel) => kernel.shader.code.includes("//#unroll"));
-    const covered = [...VARIANTS, POWER, ...SOLVERS.flatMap(({ calls }) => calls)].map(({ kernel }) => kernel);
+    const marked = Object.values(library).filter((kernel) => kernel.shader.code.includes("//#unroll"));
+    const covered = [...VARIANTS, ...GATHER, POWER, ...SOLVERS.flatMap(({ calls }) => calls)].map(
+      ({ kernel }) => kernel,
+    );
     const named = new Set(covered.filter((kernel) => marked.includes(kernel)).map(({ name }) => name));
     expect([...named].sort()).toEqual([...new Set(marked.map(({ name }) => name))].sort());
   });

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { evaluateInteger } from "../../src/kernels/constantExpression.ts";
-import { library } from "../../src/kernels/library.ts";
+import { library } from "../../src/kernels/registry.ts";
 import type { BindingInfo } from "../../src/kernels/shaderModule.ts";
 import { specialize } from "../../src/kernels/specialize.ts";
 import { compileShader } from "../../tools/wgsl/compile.mjs";

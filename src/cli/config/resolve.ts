@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { EngineError } from "../../errors.ts";
 import { RUN_FORMAT, type RunConfig } from "../../experiments/contract.ts";
 import { closest } from "./closest.ts";
-import { runConfigSchema } from "./schemas/index.ts";
+import { runConfigSchema } from "./schemas/runConfig.ts";
 import { applySet } from "./setPath.ts";
 
 export interface ConfigChoice {

@@ -4,7 +4,7 @@ import type { Engine } from "../../device/engine.ts";
 import type { RunSink } from "../../experiments/contract.ts";
 import type { NetworkConfig } from "../../experiments/network/config.ts";
 import { contactSheet, firstViews, type ImageViews } from "../../experiments/network/contactSheet.ts";
-import { checkSizes, loadImages } from "../../experiments/network/data.ts";
+import { checkSizes, firstImages } from "../../experiments/network/data.ts";
 
 export interface ViewsTask {
   readonly kind: "views";
@@ -32,7 +32,7 @@ export async function executeViews(
   { sink, data }: { readonly sink: RunSink; readonly data?: DataFolder | undefined },
 ): Promise<ViewsDocument> {
   checkSizes(config);
-  const images = await loadImages(config, data);
+  const images = await firstImages(engine, config, data);
   const views = await firstViews(engine, config, images, count);
   const { width, height, data: pixels } = contactSheet(config, images, views);
   // Loaded for pictures alone.

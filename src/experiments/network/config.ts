@@ -28,6 +28,11 @@ export interface FreshSampling {
 export interface NetworkData {
   readonly source: "cifar10" | "mnist" | "stl10";
   readonly sampling: FixedSampling | FreshSampling;
+  /**
+   * Bytes of device memory for the images that fresh views are drawn from; 0: what the device binds. More images than fit are streamed
+   * (`stl10` only): a window of them at a time, in a new order every epoch.
+   */
+  readonly maxBytes: number;
   /** Side of the views in pixels. */
   readonly side: number;
   readonly augmentation: AugmentationConfig;

@@ -15,7 +15,7 @@ import { NORMALIZATION, viewsOptions } from "./views.ts";
 
 /** What was drawn for one image. */
 export interface ImageViews {
-  /** Place in the data set's files. */
+  /** Place among the images that the step draws from. */
   readonly index: number;
   /** Of both views. */
   readonly draws: readonly [Draw, Draw];
@@ -33,7 +33,7 @@ export interface Picture {
 /**
  * Views of the first `count` images of the first step's batch: of fixed pairs those that are trained on, of fresh views those of step 0.
  *
- * @param images as `loadImages` reads them
+ * @param images as `firstImages` reads them
  * @throws EngineError CONFIG-IMAGES when the step has fewer images, CONFIG-AUGMENT
  */
 export async function firstViews(
@@ -59,7 +59,7 @@ export async function firstViews(
   const indices =
     sampling.kind === "fixed"
       ? graph.input("indices", [inStep], "u32")
-      : epochIndices(stepState, { seed, stream: RandomStream.permutation }, { count: sampling.images, batch: inStep });
+      : epochIndices(stepState, { seed, stream: RandomStream.permutation }, { count: images.count, batch: inStep });
   const chosen = graph.view(indices, [count], 0);
   const key = { seed, stream: RandomStream.augmentation };
   const views = augmentedViews({ stepState, pixels, indices: chosen }, viewsOptions(config, layoutOf(images), key));

@@ -4,7 +4,16 @@ import { CompiledPlan } from "../../autodiff/compiledPlan.ts";
 import { Graph, type Tensor } from "../../autodiff/graph.ts";
 import { planGraph } from "../../autodiff/planner.ts";
 import type { DataFolder } from "../../data/byteSource.ts";
-import { type ImageSet, RandomStream } from "../../data/index.ts";
+import { finishImageSet, tooFewImages } from "../../data/imageSet.ts";
+import {
+  type ImageSet,
+  openStl10,
+  planStream,
+  RandomStream,
+  type StreamPlan,
+  sha256Hex,
+  windowAt,
+} from "../../data/index.ts";
 import type { Engine } from "../../device/engine.ts";
 import { EngineError } from "../../errors.ts";
 import { drawParameters } from "../../nn/init.ts";
@@ -12,7 +21,17 @@ import type { ParameterSpec } from "../../nn/spec.ts";
 import type { PixelLayout } from "../../ops/random.ts";
 import { STEP_STATE_WORDS } from "../../train/stepState.ts";
 import { targetOf } from "../../train/trainingStep.ts";
-import { IMAGE_SIDES, layoutOf, type PixelSource, paddedPixels, pixelsOnGpu, readImages } from "../imageFiles.ts";
+import {
+  fileLayout,
+  IMAGE_SIDES,
+  layoutOf,
+  type PixelSource,
+  paddedPixels,
+  pixelsOnGpu,
+  readImages,
+  requireFolder,
+} from "../imageFiles.ts";
+import { PixelStream } from "../pixelStream.ts";
 import type { NetworkConfig } from "./config.ts";
 import { PIXELS, TARGET, VIEWS } from "./graph.ts";
 import { viewsOptions } from "./views.ts";
@@ -51,9 +70,85 @@ export function imageCount({ data: { sampling } }: NetworkConfig): number {
   return sampling.kind === "fixed" ? sampling.pairs : sampling.images;
 }
 
-/** How a run's images lie on the GPU: a u32 per pixel where a buffer of them can be bound, else as in the file. */
+/**
+ * How a run's images are streamed; undefined where they fit, or are no images that steps read.
+ *
+ * @throws EngineError DATA-BUDGET when not even a batch fits, CONFIG-STREAM for a source that cannot be streamed
+ */
+export function streamOf({ data }: NetworkConfig, raw: PixelLayout, largestBinding: number): StreamPlan | undefined {
+  const { sampling, source, maxBytes } = data;
+  if (sampling.kind === "fixed") return undefined;
+  const budget = maxBytes === 0 ? largestBinding : Math.min(maxBytes, largestBinding);
+  const { images, batch } = sampling;
+  const imageBytes = raw.imageStride;
+  if (images * imageBytes <= budget) return undefined;
+  if (source === "stl10") return planStream({ images, imageBytes, batch, maxBytes: budget });
+  throw new EngineError({
+    code: "CONFIG-STREAM",
+    message: `${images} images of ${source} take ${images * imageBytes} bytes, of ${budget} that they may; only stl10 is streamed`,
+    fix: `Use --set data.sampling.images=${Math.floor(budget / imageBytes)} or less, or a larger data.maxBytes.`,
+    where: "data.maxBytes",
+  });
+}
+
+/** How a run's images lie on the GPU: a u32 per pixel where there is room for that, else as in the file, a window of them if need be. */
 export function pixelSource(config: NetworkConfig, raw: PixelLayout, largestBinding: number): PixelSource {
-  return pixelsOnGpu(imageCount(config), raw, largestBinding);
+  const stream = streamOf(config, raw, largestBinding);
+  if (stream) return { words: (stream.window * raw.imageStride) / 4, layout: raw, window: stream.window };
+  const { maxBytes } = config.data;
+  return pixelsOnGpu(imageCount(config), raw, maxBytes === 0 ? largestBinding : Math.min(maxBytes, largestBinding));
+}
+
+/** A run's images in files: those to read before the first step, and the stream of the others where they do not fit. */
+export interface RunImages {
+  /** All of them, or of a streamed set as many as the probe has. */
+  readonly images: ImageSet;
+  readonly stream: PixelStream | undefined;
+  /** SHA-256 of what was read, and of the stream's length. */
+  readonly hash: string;
+}
+
+/** @throws EngineError DATA-…, CONFIG-STREAM, LIMIT-BUFFER */
+export async function openImages(
+  engine: Engine,
+  config: NetworkConfig,
+  folder: DataFolder | undefined,
+): Promise<RunImages> {
+  const { source, sampling } = config.data;
+  const largest = engine.adapter.limits.maxStorageBufferBindingSize;
+  const plan = streamOf(config, fileLayout(source), largest);
+  if (!plan || sampling.kind === "fixed") {
+    const images = await loadImages(config, folder);
+    return { images, stream: undefined, hash: images.sha256 };
+  }
+  const images = await readImages(source, sampling.probe, folder);
+  const file = await openStl10(requireFolder(source, folder));
+  if (file.count < sampling.images) throw tooFewImages(file.name, file.count, sampling.images);
+  const about = new TextEncoder().encode(`${images.sha256} ${sampling.images}`);
+  const stream = await PixelStream.create(engine, file, plan, config.seed);
+  return { images, stream, hash: await sha256Hex(about, file.name) };
+}
+
+/**
+ * The images that the first step draws from: all of them, or the first window of a streamed set.
+ *
+ * @throws EngineError as `openImages`
+ */
+export async function firstImages(
+  engine: Engine,
+  config: NetworkConfig,
+  folder: DataFolder | undefined,
+): Promise<ImageSet> {
+  const { source } = config.data;
+  const plan = streamOf(config, fileLayout(source), engine.adapter.limits.maxStorageBufferBindingSize);
+  if (!plan) return loadImages(config, folder);
+  const { read, ...file } = await openStl10(requireFolder(source, folder));
+  const chunkBytes = plan.chunk * file.layout.imageStride;
+  const pixels = new Uint8Array(plan.chunksPerWindow * chunkBytes);
+  for (const [position, first] of windowAt(plan, config.seed, 0).starts.entries()) {
+    await read(first, pixels.subarray(position * chunkBytes, (position + 1) * chunkBytes));
+  }
+  return finishImageSet({ ...file, count: plan.window, pixels });
 }
 
 /** @throws EngineError DATA-… */
@@ -119,7 +214,8 @@ export async function prepareNetworkRun(
     target: targetOf(engine.adapter),
   });
   const names = Object.keys(outputs);
-  const rawIsKept = !isFixed && !isPacked;
+  // A streamed set has a buffer of its own.
+  const rawIsKept = !isFixed && !isPacked && kept.window === undefined;
   const sizes = new Map(plan.persistent.map(({ name, sizeBytes }) => [name, sizeBytes]));
   const owned = rawIsKept ? [...names, "raw"] : names;
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;

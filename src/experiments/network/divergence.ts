@@ -66,6 +66,7 @@ async function returnTo({ engine, compiled, network, options, badStep, latest, p
   const { checkpoint: _, recordAt: __, signal: ___, ...rest } = options;
   const again = { ...rest, steps: badStep, recordEvery: Number.MAX_SAFE_INTEGER, recordLast: false };
   await replay(engine, compiled, { ...again, start: { step, records: 0 } }, () => {});
+  await options.source?.prepare(badStep);
 }
 
 async function look({ engine, compiled, network }: PostMortem): Promise<string | undefined> {

@@ -2,6 +2,7 @@
 import type { DataFolder } from "../../data/byteSource.ts";
 import { type ImageSet, RandomStream } from "../../data/index.ts";
 import type { Engine } from "../../device/engine.ts";
+import { EngineError } from "../../errors.ts";
 import {
   calibratedStatistics,
   type Encoded,
@@ -20,7 +21,7 @@ import {
 } from "../../evaluation/index.ts";
 import { scaleInit } from "../../nn/init.ts";
 import { describeModel, type Model } from "../../nn/scope.ts";
-import { importWeights } from "../../nn/weights.ts";
+import { importWeights, type NamedWeight } from "../../nn/weights.ts";
 import { decodeCheckpointOf } from "../checkpointFile.ts";
 import { readLabelledImages } from "../imageFiles.ts";
 import type { NetworkConfig } from "./config.ts";
@@ -35,6 +36,20 @@ export interface EvaluationRequest {
   readonly data: DataFolder | undefined;
   readonly probe: ProbeOptions;
   readonly neighbors: NeighborOptions;
+}
+
+/** Not left to the features: a ReLU may turn NaN into 0. @throws EngineError EVAL-WEIGHTS */
+function requireFinite(weights: Readonly<Record<string, NamedWeight>>): void {
+  for (const [name, { data }] of Object.entries(weights)) {
+    const at = data.findIndex((value) => !Number.isFinite(value));
+    if (at < 0) continue;
+    throw new EngineError({
+      code: "EVAL-WEIGHTS",
+      message: `Element ${at} of ${name} in the checkpoint is ${data[at]}`,
+      fix: "The run diverged; evaluate one that did not.",
+      where: name,
+    });
+  }
 }
 
 /** Accuracies of one kind of features. */
@@ -70,7 +85,7 @@ const CLASSES = 10;
 
 /**
  * @param phase told what is under way, for people
- * @throws EngineError DATA-… (the labelled files), RUN-CHECKPOINT-FOREIGN, NN-WEIGHTS, EVAL-FEATURES, LIMIT-…
+ * @throws EngineError DATA-… (the labelled files), RUN-CHECKPOINT-FOREIGN, NN-WEIGHTS, EVAL-WEIGHTS, EVAL-FEATURES, LIMIT-…
  */
 export async function evaluateNetwork(
   engine: Engine,
@@ -83,6 +98,7 @@ export async function evaluateNetwork(
   const spec = describeModel(model, [2, side, side, 4]);
   const { tensors, step } = decodeCheckpointOf(checkpoint, config);
   const own = Object.fromEntries(Object.entries(tensors).filter(([name]) => name.startsWith("encoder.")));
+  requireFinite(own);
   const trained: TrainedModel = { model, state: importWeights(spec, own) };
 
   phase("reading labelled images");

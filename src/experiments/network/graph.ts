@@ -110,10 +110,11 @@ function required(pixels: PixelSource | undefined): PixelSource {
 }
 
 /** The views of the current step's batch, and where the loss wants them the whole images. */
-function freshViews(graph: Graph, config: NetworkConfig, stepState: Tensor, { words, layout }: PixelSource) {
+function freshViews(graph: Graph, config: NetworkConfig, stepState: Tensor, { words, layout, window }: PixelSource) {
   const { sampling } = config.data;
   if (sampling.kind !== "fresh") throw new Error("unreachable: only fresh views are drawn in the step");
-  const { images: count, batch } = sampling;
+  const { batch } = sampling;
+  const count = window ?? sampling.images;
   const pixels = graph.input(PIXELS, [words], "u32");
   const { seed } = config;
   const indices = epochIndices(stepState, { seed, stream: RandomStream.permutation }, { count, batch });

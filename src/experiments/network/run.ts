@@ -1,7 +1,7 @@
 /** Runs a network experiment: images, views and parameters on the GPU, training by replay, measures; from the start or a checkpoint. */
 import type { CompiledPlan } from "../../autodiff/compiledPlan.ts";
 import { kernelVariants, type Plan, planTotals } from "../../autodiff/plan.ts";
-import { encodeNpy, encodeSafetensors, type ImageSet } from "../../data/index.ts";
+import { encodeNpy, encodeSafetensors } from "../../data/index.ts";
 import type { Engine } from "../../device/engine.ts";
 import { initialRunning } from "../../nn/init.ts";
 import { RUNNING_STATISTICS } from "../../nn/scope.ts";
@@ -15,10 +15,18 @@ import { announce } from "../announce.ts";
 import { CHECKPOINT_MS, type CheckpointOwner, encodeCheckpoint, restoreCheckpoint } from "../checkpointFile.ts";
 import type { MetricsRecord, RunRequest, RunResult, RunSink } from "../contract.ts";
 import type { NetworkConfig } from "./config.ts";
-import { checkSizes, layoutOf, loadImages, type PreparedNetworkRun, pixelSource, prepareNetworkRun } from "./data.ts";
+import {
+  checkSizes,
+  layoutOf,
+  openImages,
+  type PreparedNetworkRun,
+  pixelSource,
+  prepareNetworkRun,
+  type RunImages,
+} from "./data.ts";
 import { firstBadPlace } from "./divergence.ts";
 import { requireFit } from "./fit.ts";
-import { type NetworkStep, networkGraph, VIEWS } from "./graph.ts";
+import { type NetworkStep, networkGraph, PIXELS, VIEWS } from "./graph.ts";
 import { measure } from "./measures.ts";
 import { clockOf } from "./optimizer.ts";
 import { recordSteps } from "./recordSteps.ts";
@@ -29,7 +37,7 @@ interface NetworkRun {
   readonly request: RunRequest<NetworkConfig>;
   readonly sink: RunSink;
   readonly signal: AbortSignal;
-  readonly images: ImageSet;
+  readonly images: RunImages;
   readonly network: NetworkStep;
   readonly plan: Plan;
   readonly prepared: PreparedNetworkRun;
@@ -46,16 +54,33 @@ export async function runNetwork(
   const { config } = request;
   checkSizes(config);
   await announce(sink, "reading data");
-  const images = await loadImages(config, request.data);
+  const images = await openImages(engine, config, request.data);
+  try {
+    return await prepareAndTrain(engine, request, sink, signal, images, started);
+  } finally {
+    images.stream?.destroy();
+  }
+}
+
+async function prepareAndTrain(
+  engine: Engine,
+  request: RunRequest<NetworkConfig>,
+  sink: RunSink,
+  signal: AbortSignal,
+  images: RunImages,
+  started: number,
+): Promise<RunResult> {
+  const { config } = request;
   await announce(sink, "planning the training step");
-  const pixels = pixelSource(config, layoutOf(images), engine.adapter.limits.maxStorageBufferBindingSize);
+  const layout = layoutOf(images.images);
+  const pixels = pixelSource(config, layout, engine.adapter.limits.maxStorageBufferBindingSize);
   const network = networkGraph(config, pixels);
   const target = targetOf(engine.adapter, config.kernels.family);
   const plan = planTrainingStep(network.step, target, config.kernels.variants);
   requireFit(engine, config, plan, pixels);
   await announce(sink, "drawing views and initial parameters");
   const { spec, targetParameters } = network;
-  const prepared = await prepareNetworkRun(engine, config, images, spec.parameters, targetParameters);
+  const prepared = await prepareNetworkRun(engine, config, images.images, spec.parameters, targetParameters);
   try {
     await announce(sink, "compiling the training step");
     const kernels = { family: target.matmulFamily, variants: kernelVariants(plan) };
@@ -70,10 +95,12 @@ async function train(run: NetworkRun, started: number): Promise<RunResult> {
   const { engine, request, sink, network, plan, prepared } = run;
   const { config, save } = request;
   const { spec, state } = network;
-  const compiled = await compileTrainingStep(engine, plan, prepared.buffers, network.inputs);
+  const { stream } = run.images;
+  const buffers = { ...prepared.buffers, ...(stream ? { [PIXELS]: stream.buffer } : {}) };
+  const compiled = await compileTrainingStep(engine, plan, buffers, network.inputs);
   try {
     if (spec.running.length > 0) compiled.write(RUNNING_STATISTICS, initialRunning(spec.running));
-    const owner: CheckpointOwner = { config, dataHash: run.images.sha256 };
+    const owner: CheckpointOwner = { config, dataHash: run.images.hash };
     const initial = save.includes("weights") ? await weightsFile(engine, compiled, network) : undefined;
     const start = request.resume && restoreCheckpoint(request.resume, compiled, state, owner);
     const firstStep = start?.step ?? 0;
@@ -100,7 +127,8 @@ async function train(run: NetworkRun, started: number): Promise<RunResult> {
     if (save.includes("embeddings")) await saveEmbeddings(run, compiled);
     if (save.includes("spectrum")) await sink.file("spectrum.npy", spectrumFile(history));
     const { nonfiniteStep: badStep } = outcome;
-    const prepare = () => prepareNetworkRun(engine, config, run.images, spec.parameters, network.targetParameters);
+    const prepare = () =>
+      prepareNetworkRun(engine, config, run.images.images, spec.parameters, network.targetParameters);
     const where =
       badStep === undefined
         ? undefined
@@ -112,7 +140,7 @@ async function train(run: NetworkRun, started: number): Promise<RunResult> {
 }
 
 function replayOptions(
-  { request, network, signal }: NetworkRun,
+  { request, network, signal, images: { stream } }: NetworkRun,
   start: ReplayOptions["start"] | undefined,
   onState: (state: TrainingState) => Promise<void>,
 ): ReplayOptions {
@@ -128,6 +156,7 @@ function replayOptions(
     ringCapacity: step.ringCapacity,
     signal,
     ...(start ? { start } : {}),
+    ...(stream ? { source: stream } : {}),
     checkpoint: { everyMs: CHECKPOINT_MS, buffers: state.map(({ buffer }) => buffer), onState },
   };
 }

@@ -9,6 +9,7 @@ const data = z.strictObject({
     z.strictObject({ kind: z.literal("fixed"), pairs: count }),
     z.strictObject({ kind: z.literal("fresh"), images: count, batch: count, probe: count }),
   ]),
+  maxBytes: z.int().min(0),
   side: count,
   augmentation: z.discriminatedUnion("recipe", [
     z.strictObject({ recipe: z.literal("staircase"), minArea: positive.max(1), jitter: nonNegative.max(1) }),
