@@ -29,7 +29,7 @@ declare const shader: ShaderModule<
   {
     readonly WG: { readonly type: "u32"; readonly default: 16 };
     readonly ROWS: { readonly type: "u32"; readonly default: 8 };
-    readonly QUADS: { readonly type: "u32"; readonly default: 4 };
+    readonly QUADS: { readonly type: "u32"; readonly default: 2 };
     readonly STEPS: { readonly type: "u32"; readonly default: 1 };
     readonly TRANSPOSE_A: { readonly type: "bool"; readonly default: false };
     readonly TRANSPOSE_B: { readonly type: "bool"; readonly default: false };

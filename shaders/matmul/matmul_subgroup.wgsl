@@ -18,7 +18,7 @@
 enable subgroups;
 override WG: u32 = 16u;
 const ROWS: u32 = 8u; //#knob
-const QUADS: u32 = 4u; //#knob
+const QUADS: u32 = 2u; //#knob
 const STEPS: u32 = 1u; //#knob
 const TRANSPOSE_A: bool = false; //#knob
 const TRANSPOSE_B: bool = false; //#knob

@@ -44,6 +44,10 @@ describe("chooseConv", () => {
     // 7 × 7 × 4 against 64 channels fills a tile; the image has four channels only.
     expect(PRODUCTS.map((product) => family("ImageNet stem", product))).toEqual(["workgroup", "register", "workgroup"]);
     expect(family("stride 3", "weightGrad")).toBe("workgroup");
+    // Even where the register family is asked for.
+    const registers: Target = { ...GPU, matmulFamily: "register" };
+    expect(chooseConv(NETWORKS["stride 3"]!, "weightGrad", registers).variant.family).toBe("workgroup");
+    expect(chooseConv(NETWORKS["16 channels"]!, "weightGrad", registers).variant.family).toBe("register");
   });
 
   it("takes tall tiles where enough of them remain, and splits until a GPU is full", () => {
