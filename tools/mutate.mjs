@@ -42,8 +42,96 @@ const SYMMETRIC_TESTS = ["test/kernels/symmetric.test.ts"];
 const GRADIENT_TEST = ["test/autodiff/grad.test.ts"];
 const CONV_TEST = ["test/kernels/conv.test.ts"];
 
+const HLTM_TEST = ["test/kernels/hltm.test.ts"];
+const LOCAL_TEST = ["test/kernels/local.test.ts"];
+const BATCH_CONTRAST_TEST = ["test/kernels/batchContrast.test.ts"];
+
 /** @type {Mutant[]} */
 const MUTANTS = [
+  {
+    name: "hltm: a positive draws a root of its own",
+    file: "shaders/hltm/tree_edges.wgsl",
+    from: "source = select(view, 0u, view == 1u);",
+    to: "source = view;",
+    tests: HLTM_TEST,
+  },
+  {
+    name: "hltm: the same two random words for all digits",
+    file: "shaders/hltm/tree_edges.wgsl",
+    from: "vec2<u32>(state.step, counter + pair)",
+    to: "vec2<u32>(state.step, counter)",
+    tests: HLTM_TEST,
+  },
+  {
+    name: "hltm: values of a node's parent exchanged",
+    file: "shaders/hltm/tree_values.wgsl",
+    from: "(above & vec2<u32>(map.y)) | (~above & vec2<u32>(map.x))",
+    to: "(above & vec2<u32>(map.x)) | (~above & vec2<u32>(map.y))",
+    tests: HLTM_TEST,
+  },
+  {
+    name: "hltm: moments of earlier dispatches forgotten",
+    file: "shaders/hltm/latent_moments.wgsl",
+    from: "total += before;",
+    to: "total += 0.0 * before;",
+    tests: HLTM_TEST,
+  },
+  {
+    name: "hltm: the root's mean not subtracted",
+    file: "shaders/hltm/root_contrast.wgsl",
+    from: " - f32(ones) / rows) / rows",
+    to: ") / rows",
+    tests: HLTM_TEST,
+  },
+  {
+    name: "hltm: the bias counted among an operator's weights",
+    file: "shaders/hltm/operator_norm.wgsl",
+    from: "for (var i = 0u; i < params.fan_in; i++)",
+    to: "for (var i = 0u; i <= params.fan_in; i++)",
+    tests: HLTM_TEST,
+  },
+  {
+    name: "local: bias taken from the last weight",
+    file: "shaders/local/locally_connected.wgsl",
+    from: "bias[o] = w[w_base + o * stride + params.fan_in];",
+    to: "bias[o] = w[w_base + o * stride + params.fan_in - 1u];",
+    tests: LOCAL_TEST,
+  },
+  {
+    name: "local: sums of earlier chunks forgotten",
+    file: "shaders/local/locally_connected.wgsl",
+    from: "sum = y[y_base + o];",
+    to: "sum = 0.0 * y[y_base + o];",
+    tests: LOCAL_TEST,
+  },
+  {
+    name: "local: cotangent passes a closed ReLU",
+    file: "shaders/local/locally_connected_grad.wgsl",
+    from: "select(0.0, sum, value > 0.0)",
+    to: "sum",
+    tests: LOCAL_TEST,
+  },
+  {
+    name: "local: negative inputs counted in the weights' cotangent",
+    file: "shaders/local/locally_connected_grad.wgsl",
+    from: "value = max(value, 0.0);",
+    to: "value = max(value, -1e9);",
+    tests: LOCAL_TEST,
+  },
+  {
+    name: "batch contrast: sigmoid of the wrong side",
+    file: "shaders/ssl/batch_contrast.wgsl",
+    from: "-select(larger, smaller, x > 0.0)",
+    to: "-select(larger, smaller, x < 0.0)",
+    tests: BATCH_CONTRAST_TEST,
+  },
+  {
+    name: "batch contrast: positive pushed away",
+    file: "shaders/ssl/batch_contrast_grad.wgsl",
+    from: "factor * (p - a)",
+    to: "factor * (a - p)",
+    tests: BATCH_CONTRAST_TEST,
+  },
   {
     name: "connections: inner products of the inputs transposed",
     file: "shaders/dual/connection_gram.wgsl",

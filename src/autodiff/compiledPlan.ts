@@ -5,7 +5,7 @@
 import type { BufferRequest, Engine } from "../device/engine.ts";
 import { withErrorScopes } from "../device/errorScopes.ts";
 import { EngineError } from "../errors.ts";
-import { bindGroupEntries, buildKernel } from "../kernels/kernel.ts";
+import { bindGroupEntries, buildKernel, type KernelPipeline } from "../kernels/kernel.ts";
 import { packUniforms } from "../linalg/uniforms.ts";
 import { type Placement, type Plan, planBuffers } from "./plan.ts";
 
@@ -62,7 +62,7 @@ export class CompiledPlan {
         return { label, sizeBytes, usage };
       });
     // Compile first: a kernel that fails leaves no buffer behind.
-    const pipelines = await Promise.all(plan.calls.map((call) => buildKernel(engine, call.kernel, call.knobs)));
+    const pipelines = await buildAll(engine, plan);
     const buffers = await engine.createBuffers(requests);
     try {
       const memory = new Map<string, GPUBuffer>(Object.entries(external));
@@ -171,6 +171,19 @@ export class CompiledPlan {
     this.#isDestroyed = true;
     this.#engine.destroyBuffers(this.#owned);
   }
+}
+
+/** The pipeline of every call. Variants that occur more than once, as those of solvers do thousands of times, are lowered once. */
+function buildAll(engine: Engine, { calls }: Plan): Promise<KernelPipeline[]> {
+  const variants = new Map<string, Promise<KernelPipeline>>();
+  return Promise.all(
+    calls.map(({ kernel, knobs }) => {
+      const key = `${kernel.name} ${JSON.stringify(kernel.knobs(knobs))}`;
+      const known = variants.get(key) ?? buildKernel(engine, kernel, knobs);
+      variants.set(key, known);
+      return known;
+    }),
+  );
 }
 
 /** @throws EngineError LIMIT-BINDING when a tensor is larger than the device binds */

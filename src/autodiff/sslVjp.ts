@@ -1,6 +1,6 @@
 /** Cotangents of the building blocks of self-supervised losses. Their further outputs serve these rules and have none of their own. */
 import { asMatrices, operand } from "../ops/opDefinition.ts";
-import { distanceContrastGradOp } from "../ops/sslDistance.ts";
+import { type DistanceContrastAttributes, distanceContrastGradOp } from "../ops/sslDistance.ts";
 import { type CosineAttributes, cosineGradOp, l2NormalizeGradOp } from "../ops/sslNormalize.ts";
 import { type VicregAttributes, vicregPullOp } from "../ops/sslPenalty.ts";
 import { type SimilarityAttributes, similarityGradOp } from "../ops/sslSimilarity.ts";
@@ -62,5 +62,6 @@ export function vicregVjp(node: Node, [dLoss]: Cotangents): Cotangents {
 export function distanceContrastVjp(node: Node, [dLoss]: Cotangents): Cotangents {
   if (!dLoss) return [];
   const slopes = multiply(operand(node.outputs, 1), dLoss);
-  return dLoss.graph.add(distanceContrastGradOp, [...node.inputs, slopes], {});
+  const { groups } = node.attributes as DistanceContrastAttributes;
+  return dLoss.graph.add(distanceContrastGradOp, [...node.inputs, slopes], { groups });
 }

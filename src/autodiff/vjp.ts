@@ -23,6 +23,7 @@ import {
   sumOverRows,
 } from "./functions.ts";
 import type { Node, Tensor } from "./graph.ts";
+import { batchContrastVjp, locallyConnectedVjp } from "./hltm.ts";
 import { eighVjp, svdVjp, symmetricPowerVjp } from "./linalgVjp.ts";
 import { batchNormVjp, layerNormVjp } from "./normVjp.ts";
 import { averagePoolVjp, maxPoolVjp } from "./poolVjp.ts";
@@ -87,6 +88,8 @@ const RULES: Readonly<Record<string, VjpRule>> = {
   maxPool: maxPoolVjp,
   averagePool: averagePoolVjp,
   gelu: geluVjp,
+  locallyConnected: locallyConnectedVjp,
+  batchContrast: batchContrastVjp,
 };
 
 /** Y = s·op(A)·op(B): dA = s·dY·op(B)ᵀ, dB = s·op(A)ᵀ·dY, each transposed as its operand is stored. */

@@ -39,6 +39,10 @@ export function headerLines(header: RunHeader): string[] {
   return [...lines, ...header.description.split("\n").filter(Boolean)];
 }
 
+function lastStep({ config, steps }: RunHeader): number {
+  return steps ?? config.steps;
+}
+
 /** What both kinds of progress compute from the records. */
 class Pace {
   readonly #clock: () => number;
@@ -49,7 +53,7 @@ class Pace {
 
   constructor(header: RunHeader, clock: () => number) {
     this.#clock = clock;
-    this.#steps = header.config.steps;
+    this.#steps = lastStep(header);
     this.#firstStep = header.firstStep ?? 0;
     this.#learnedFrom = header.learnedFrom;
     this.#start = clock();
@@ -62,13 +66,20 @@ class Pace {
       rate: rate > 0 ? formatNumber(rate, 3) : "-",
       left: rate > 0 ? formatDuration((this.#steps - record.step) / rate) : "-",
       loss: formatNumber(record.loss, 4),
-      learned: this.#learned(record.spectrum),
+      learned: this.#learned(record),
     };
   }
 
-  /** How many eigenvalues are learned, or the largest ones where it is not known from when on they count. */
-  #learned(spectrum: readonly number[]): string {
+  /**
+   * How many eigenvalues are learned, or the largest ones where it is not known from when on they count; of runs on latent trees the
+   * correlations with the latents, root first.
+   */
+  #learned({ spectrum, extra }: MetricsRecord): string {
     const from = this.#learnedFrom;
+    const correlation = extra?.correlation;
+    if (Array.isArray(correlation)) {
+      return `correlations ${correlation.map((value: number) => value.toFixed(2)).join(" ")}`;
+    }
     if (from !== undefined) {
       return `${spectrum.filter((value) => value >= from).length} of ${spectrum.length} eigenvalues learned`;
     }
@@ -88,7 +99,7 @@ function plainProgress(output: Output, clock: () => number, everyMs: number): Pr
     begin(header) {
       for (const line of headerLines(header)) output.write(`${line}\n`);
       pace = new Pace(header, clock);
-      steps = header.config.steps;
+      steps = lastStep(header);
       lastMs = clock();
     },
     record(record) {
@@ -135,7 +146,7 @@ function barProgress(output: Output, clock: () => number): Progress {
         },
         Presets.shades_classic,
       );
-      bar.start(header.config.steps, 0, { rate: "-", left: "-", loss: "-", learned: "" });
+      bar.start(lastStep(header), 0, { rate: "-", left: "-", loss: "-", learned: "" });
     },
     record(record) {
       if (bar && pace) bar.update(record.step, pace.at(record));

@@ -44,3 +44,10 @@ export {
   gaussianPairs,
   gaussianPairs64,
 } from "./syntheticSpectrum.ts";
+export {
+  asymmetricConditionals,
+  type EdgeConditionals,
+  symmetricConditionals,
+  type TreePolaritiesOptions,
+  treePolarities,
+} from "./treePolarities.ts";

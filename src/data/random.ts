@@ -29,6 +29,12 @@ export const RandomStream = {
   augmentation: 9,
   /** What augmentation draws for the probe pairs; likewise. */
   probe: 10,
+  /** Polarities of latent trees, and their signs. */
+  tree: 20,
+  /** Samples of latent trees: for training, for correlations, for covariance operators. */
+  treeTraining: 21,
+  treeMeasure: 22,
+  treeOperator: 23,
   /** Splits and batches of classifiers on features. */
   evaluation: 11,
   /** Order of the chunks of a streamed file. */

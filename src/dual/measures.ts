@@ -157,7 +157,8 @@ function readLayer(numbers: Float32Array, layout: LayerLayout, leading: number):
   const squares = multiplicity * distinct.reduce((total, value) => total + value ** 2, 0);
   const threshold = distinct.length * 2 ** -23 * (distinct[0] ?? 0);
   return {
-    cosine: dot / Math.sqrt(gradient * predicted),
+    // Rounding may bring the quotient above 1.
+    cosine: Math.min(1, dot / Math.sqrt(gradient * predicted)),
     residual: Math.sqrt(difference / gradient),
     gradientNorm: Math.sqrt(gradient),
     eigenvalues,

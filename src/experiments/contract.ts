@@ -6,6 +6,7 @@
 import type { DataFolder } from "../data/byteSource.ts";
 import type { AdapterDescription } from "../device/adapter.ts";
 import type { Engine } from "../device/engine.ts";
+import type { HltmConfig } from "./hltm/config.ts";
 import type { LinearConfig } from "./linear/config.ts";
 import type { NetworkConfig } from "./network/config.ts";
 import type { OperatorIdentityConfig } from "./operatorIdentity/config.ts";
@@ -44,7 +45,7 @@ export interface KernelConfig {
 }
 
 /** Every kind of experiment; discriminated by `kind`. */
-export type RunConfig = LinearConfig | NetworkConfig | OperatorIdentityConfig | OperatorTrainingConfig;
+export type RunConfig = LinearConfig | NetworkConfig | OperatorIdentityConfig | OperatorTrainingConfig | HltmConfig;
 
 /** One line of metrics.jsonl. */
 export interface MetricsRecord {
@@ -70,6 +71,8 @@ export interface RunHeader {
   readonly description: string;
   /** Updates done before this session, of a resumed run. */
   readonly firstStep?: number;
+  /** The step of the last record, for progress, where that is not the configuration's `steps`. */
+  readonly steps?: number;
   /** An eigenvalue counts as learned from here on, for progress; undefined where no such value is known beforehand. */
   readonly learnedFrom?: number;
 }

@@ -2,6 +2,7 @@
 import type { Engine } from "../device/engine.ts";
 import type { RunConfig, RunExperiment, RunRequest, RunResult, RunSink } from "./contract.ts";
 import type { PlanDocument } from "./describePlan.ts";
+import { hltmExperiment } from "./hltm/experiment.ts";
 import { linearExperiment } from "./linear/experiment.ts";
 import { networkExperiment } from "./network/experiment.ts";
 import { operatorIdentityExperiment } from "./operatorIdentity/experiment.ts";
@@ -25,6 +26,7 @@ const EXPERIMENTS: { readonly [K in RunConfig["kind"]]: Experiment<Extract<RunCo
   network: networkExperiment,
   "operator-identity": operatorIdentityExperiment,
   "operator-training": operatorTrainingExperiment,
+  hltm: hltmExperiment,
 };
 
 /** The table's types say that each entry takes its own kind; TypeScript cannot follow that through an index. */

@@ -1,6 +1,7 @@
 /** Named configurations, plain JSON in presets/. A preset may extend another one and name only what differs. */
 import type { RunConfig } from "./contract.ts";
 import { extended } from "./extend.ts";
+import type { HltmConfig } from "./hltm/config.ts";
 import type { LinearConfig } from "./linear/config.ts";
 import type { NetworkConfig } from "./network/config.ts";
 import type { OperatorIdentityConfig } from "./operatorIdentity/config.ts";
@@ -14,6 +15,9 @@ import convVicreg from "./presets/conv-vicreg.json" with { type: "json" };
 import freshBarlow from "./presets/fresh-barlow.json" with { type: "json" };
 import freshSimclr from "./presets/fresh-simclr.json" with { type: "json" };
 import freshVicreg from "./presets/fresh-vicreg.json" with { type: "json" };
+import hltm from "./presets/hltm.json" with { type: "json" };
+import hltmTable from "./presets/hltm-table.json" with { type: "json" };
+import hltmWidth from "./presets/hltm-width.json" with { type: "json" };
 import linBarlow from "./presets/lin-barlow.json" with { type: "json" };
 import linSimclr from "./presets/lin-simclr.json" with { type: "json" };
 import linVicreg from "./presets/lin-vicreg.json" with { type: "json" };
@@ -31,6 +35,13 @@ import resnet18CifarSimclr from "./presets/resnet18-cifar-simclr.json" with { ty
 import resnet18CifarSimsiam from "./presets/resnet18-cifar-simsiam.json" with { type: "json" };
 import resnet18CifarSpectral from "./presets/resnet18-cifar-spectral.json" with { type: "json" };
 import resnet18CifarVicreg from "./presets/resnet18-cifar-vicreg.json" with { type: "json" };
+import simclrExactCovAugmented from "./presets/simclr-exact-cov-augmented.json" with { type: "json" };
+import simclrExactCovBeta20 from "./presets/simclr-exact-cov-beta-20.json" with { type: "json" };
+import simclrExactCovBeta50 from "./presets/simclr-exact-cov-beta-50.json" with { type: "json" };
+import simclrExactCovBetaMinus20 from "./presets/simclr-exact-cov-beta-minus-20.json" with { type: "json" };
+import simclrExactCovBetaMinus50 from "./presets/simclr-exact-cov-beta-minus-50.json" with { type: "json" };
+import simclrExactCovNtxent from "./presets/simclr-exact-cov-ntxent.json" with { type: "json" };
+import simclrExactCovUnaugmented from "./presets/simclr-exact-cov-unaugmented.json" with { type: "json" };
 import smallBarlow from "./presets/small-barlow.json" with { type: "json" };
 import smallBarlowStd from "./presets/small-barlow-std.json" with { type: "json" };
 import smallSimclr from "./presets/small-simclr.json" with { type: "json" };
@@ -81,6 +92,13 @@ export const networkPresets = extended([
   bimodalBarlow,
   bimodalSimclr,
   bimodalVicreg,
+  simclrExactCovNtxent,
+  simclrExactCovAugmented,
+  simclrExactCovUnaugmented,
+  simclrExactCovBetaMinus50,
+  simclrExactCovBetaMinus20,
+  simclrExactCovBeta20,
+  simclrExactCovBeta50,
   resnet18CifarBarlow,
   resnet18CifarByol,
   resnet18CifarSimclr,
@@ -105,9 +123,12 @@ export const operatorPresets = extended([operatorIdentity, operatorTraining]) as
   Record<string, OperatorIdentityConfig | OperatorTrainingConfig>
 >;
 
+export const hltmPresets = extended([hltm, hltmTable, hltmWidth]) as unknown as Readonly<Record<string, HltmConfig>>;
+
 /** By name; the keys are what `eigenstep train` takes. */
 export const presets: Readonly<Record<string, RunConfig>> = {
   ...linearPresets,
   ...networkPresets,
   ...operatorPresets,
+  ...hltmPresets,
 };

@@ -19,6 +19,8 @@ export interface DistanceContrastAttributes {
   readonly margin: number;
   readonly height: number;
   readonly beta: number;
+  /** The anchors are this many equal groups one after another, and the loss is the sum of the groups' means. */
+  readonly groups: number;
 }
 
 function sizesOf(inputs: readonly TensorSpec[]) {
@@ -26,14 +28,20 @@ function sizesOf(inputs: readonly TensorSpec[]) {
   return { rows, columns, negatives: elementCount(operand(inputs, 2).shape) / (rows * columns) };
 }
 
-/** Inputs: anchors and positives [rows, d], negatives [rows, H, d]. Outputs: the mean loss [1], slopes [rows, 1 + H] for the cotangent. */
+/** Inputs: anchors and positives [rows, d], negatives [rows, H, d]. Outputs: the loss [1], slopes [rows, 1 + H] for the cotangent. */
 export const distanceContrastOp: OpDefinition<DistanceContrastAttributes> = {
   name: "distanceContrast",
-  infer(inputs, { isLinear }) {
+  infer(inputs, { isLinear, groups }) {
     requireInputs("distanceContrast", inputs, 3);
     requireF32("distanceContrast", inputs);
     const [a, p, n] = [operand(inputs, 0).shape, operand(inputs, 1).shape, operand(inputs, 2).shape];
-    const fits = a.length === 2 && p.join() === a.join() && n.length === 3 && n[0] === a[0] && n[2] === a[1];
+    const fits =
+      (a[0] ?? 0) % groups === 0 &&
+      a.length === 2 &&
+      p.join() === a.join() &&
+      n.length === 3 &&
+      n[0] === a[0] &&
+      n[2] === a[1];
     if (!fits || (isLinear && n[1] !== 1)) {
       throw shapeError(
         "distanceContrast",
@@ -70,26 +78,26 @@ export const distanceContrastOp: OpDefinition<DistanceContrastAttributes> = {
           terms,
         },
       },
-      sumCall(terms, sizes.rows, 1 / sizes.rows),
+      sumCall(terms, sizes.rows, attributes.groups / sizes.rows),
     ];
   },
 };
 
 /** Inputs: anchors, positives, negatives, slopes. Outputs: their three cotangents. */
-export const distanceContrastGradOp: OpDefinition<Record<never, never>> = {
+export const distanceContrastGradOp: OpDefinition<Pick<DistanceContrastAttributes, "groups">> = {
   name: "distanceContrastGrad",
   infer(inputs) {
     requireInputs("distanceContrastGrad", inputs, 4);
     return inputs.slice(0, 3).map(({ shape }) => ({ shape, dtype: "f32" as const }));
   },
   flops: (inputs) => 4 * elementCount(operand(inputs, 2).shape),
-  lower({ inputs }) {
+  lower({ inputs, attributes }) {
     const sizes = sizesOf(inputs);
     return [
       {
         kernel: distanceContrastGrad,
         knobs: { WG: 64 },
-        params: { ...sizes, factor: 1 / sizes.rows },
+        params: { ...sizes, factor: attributes.groups / sizes.rows },
         bindings: {
           anchor: { kind: "input", index: 0 },
           positive: { kind: "input", index: 1 },

@@ -5,7 +5,7 @@ import { type Figure, panelsOf, type View } from "./figure.ts";
 import { escaped } from "./markup.ts";
 import { SCRIPT, STYLE } from "./pageStyle.ts";
 import { panelSvg } from "./panel.ts";
-import type { ReportRun } from "./reportRun.ts";
+import { hasPanels, type ReportRun } from "./reportRun.ts";
 import { SCALES } from "./scales.ts";
 import { hasPredictedRules } from "./stepRules.ts";
 import { bar, switches, switchStyle } from "./switches.ts";
@@ -24,7 +24,7 @@ export interface PageContent {
 
 export function pageHtml(content: PageContent): string {
   const { runs, notes, version } = content;
-  const title = `${unique(runs, ({ stored }) => stored.config.preset).join(", ")}: learning one eigenvalue at a time`;
+  const title = `${unique(runs, ({ stored }) => stored.config.preset).join(", ")}: ${runs[0]?.headline ?? "learning one eigenvalue at a time"}`;
   const label = (run: ReportRun) => (runs.length > 1 ? run.label : undefined);
   return `<!doctype html>
 <html lang="en">
@@ -41,8 +41,7 @@ ${switches(content)}
 <h1>${escaped(title)}</h1>
 ${introduction(content)}
 ${notes.map((note) => `<p class="note">${escaped(note)}</p>`).join("\n")}
-${bar(content)}
-${figures(content)}
+${hasPanels(runs) ? `${bar(content)}\n${figures(content)}` : ""}
 ${runs.length > 1 ? comparison(runs) : ""}
 ${runs.map((run) => run.sections(label(run))).join("\n")}
 ${unique(runs, ({ definitions }) => definitions).join("\n")}

@@ -1,14 +1,14 @@
 /** From runs to a report: checks what belongs together, computes the figure once, and hands it to the page and the SVG files. */
 import { basename, resolve } from "node:path";
 import { EngineError } from "../errors.ts";
-import { columnsSvg, stackedSvg } from "./composition.ts";
+import { type Column, columnsSvg, stackedSvg } from "./composition.ts";
 import { stopOf } from "./describeRun.ts";
-import { createFigure, panelsOf, type View } from "./figure.ts";
+import { createFigure, type Figure, panelsOf, type View } from "./figure.ts";
 import { reportRun } from "./kinds.ts";
 import { pageHtml } from "./page.ts";
 import { panelSvg } from "./panel.ts";
 import type { StoredRun } from "./readRun.ts";
-import type { ReportRun } from "./reportRun.ts";
+import { hasPanels, type ReportRun } from "./reportRun.ts";
 
 export interface ReportOptions {
   /** The view that is shown first and written as SVG; t as is usual for the kind of run unless said otherwise. */
@@ -22,7 +22,7 @@ export interface ReportOptions {
 export interface Report {
   /** One page that needs nothing else. */
   readonly html: string;
-  /** By name: `figure`, and unless it has columns each of its panels, `loss` and `eigenvalues`. */
+  /** By name: `figure`, and unless it has columns each of its panels, `loss` and `eigenvalues`; and the runs' own drawings. */
   readonly svgs: Readonly<Record<string, string>>;
   /** What a reader should know about the files the report was made from. */
   readonly notes: readonly string[];
@@ -56,14 +56,33 @@ export function makeReport(stored: readonly StoredRun[], options: ReportOptions)
   const notes = runs.flatMap(notesOn);
   return {
     html: pageHtml({ runs, figure, columns, view, notes, version: options.version }),
-    svgs: columns
-      ? { figure: columnsSvg(columns, view, { theories: figure.theories.slice(0, 1) }) }
-      : panelSvgs(figure, view),
+    svgs: { ...figureSvgs(runs, figure, columns, view), ...drawingsOf(runs) },
     notes,
   };
 }
 
-function panelSvgs(figure: ReturnType<typeof createFigure>, view: View): Report["svgs"] {
+/** Figures of loss and eigenvalues; none of runs that have neither. */
+function figureSvgs(
+  runs: readonly ReportRun[],
+  figure: Figure,
+  columns: readonly Column[] | undefined,
+  view: View,
+): Report["svgs"] {
+  if (!hasPanels(runs)) return {};
+  if (columns) return { figure: columnsSvg(columns, view, { theories: figure.theories.slice(0, 1) }) };
+  return panelSvgs(figure, view);
+}
+
+/** Of one run under their own names, of several with the run's number behind. */
+function drawingsOf(runs: readonly ReportRun[]): Report["svgs"] {
+  return Object.fromEntries(
+    runs.flatMap(({ drawings = {} }, index) =>
+      Object.entries(drawings).map(([name, svg]) => [runs.length === 1 ? name : `${name}-${index + 1}`, svg]),
+    ),
+  );
+}
+
+function panelSvgs(figure: Figure, view: View): Report["svgs"] {
   const [loss, eigenvalues] = panelsOf(figure, view, { theories: figure.theories.slice(0, 1) });
   return { figure: stackedSvg([loss, eigenvalues]), loss: panelSvg(loss), eigenvalues: panelSvg(eigenvalues) };
 }

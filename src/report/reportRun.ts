@@ -6,6 +6,8 @@ import type { Row } from "./tables.ts";
 
 export interface ReportRun extends FigureRun {
   readonly stored: StoredRun;
+  /** Ends the page's title; “learning one eigenvalue at a time” unless given. */
+  readonly headline?: string;
   /** Scaling of t that is shown first. */
   readonly defaultTime: ScaleName;
   /** One sentence: the encoder, the loss and the data. */
@@ -25,6 +27,15 @@ export interface ReportRun extends FigureRun {
   readonly comparison: readonly Row[];
   /** HTML below the sections of all runs, once a page: what the words in them mean. */
   readonly definitions?: string | undefined;
+  /** False for runs without loss and eigenvalues over time: the page leaves the panels of both out. True unless given. */
+  readonly hasPanels?: boolean;
+  /** Further figures by name, as SVG files of their own. */
+  readonly drawings?: Readonly<Record<string, string>> | undefined;
   /** HTML below the figures. @param label the run's name where there are several */
   sections(label: string | undefined): string;
+}
+
+/** Whether loss and eigenvalues of some run are drawn over time. */
+export function hasPanels(runs: readonly ReportRun[]): boolean {
+  return runs.some((run) => run.hasPanels ?? true);
 }

@@ -9,6 +9,8 @@ export interface InfoNceOptions {
   readonly temperature: number;
   /** The family L + beta·r₊; 0 unless given. */
   readonly beta?: number;
+  /** Anchors of so many trainings lie one after another, each group as large as the others: the loss is the sum of their means. 1 unless given. */
+  readonly groups?: number;
 }
 
 /**
@@ -29,7 +31,7 @@ export function infoNce(
   anchor: Tensor,
   positive: Tensor,
   negatives: Tensor,
-  { temperature, beta = 0 }: InfoNceOptions,
+  { temperature, beta = 0, groups = 1 }: InfoNceOptions,
 ): Tensor {
   const { pairs, d } = requireViews("infoNce", [anchor, positive], 1);
   requirePositive("infoNce", "temperature", temperature);
@@ -50,5 +52,6 @@ export function infoNce(
     margin: 0,
     height: 1,
     beta,
+    groups,
   });
 }

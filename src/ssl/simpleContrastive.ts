@@ -6,6 +6,8 @@ import { requireBeta, requireViews } from "./views.ts";
 export interface SimpleContrastiveOptions {
   /** The family L + beta·r₊: weight of a further attraction within pairs, may be negative; 0 unless given. */
   readonly beta?: number;
+  /** Anchors of so many trainings lie one after another, each group as large as the others: the loss is the sum of their means. 1 unless given. */
+  readonly groups?: number;
 }
 
 /**
@@ -25,7 +27,7 @@ export function simpleContrastive(
   anchor: Tensor,
   positive: Tensor,
   negative: Tensor,
-  { beta = 0 }: SimpleContrastiveOptions = {},
+  { beta = 0, groups = 1 }: SimpleContrastiveOptions = {},
 ): Tensor {
   const { pairs, d } = requireViews("simpleContrastive", [anchor, positive, negative], 1);
   requireBeta("simpleContrastive", beta, false);
@@ -35,5 +37,6 @@ export function simpleContrastive(
     margin: 0,
     height: 1,
     beta,
+    groups,
   });
 }

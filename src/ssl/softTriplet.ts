@@ -10,6 +10,8 @@ export interface SoftTripletOptions {
   readonly margin?: number;
   /** The family L + beta·r₊; 0 unless given. */
   readonly beta?: number;
+  /** Anchors of so many trainings lie one after another, each group as large as the others: the loss is the sum of their means. 1 unless given. */
+  readonly groups?: number;
 }
 
 /**
@@ -26,7 +28,7 @@ export function softTriplet(
   anchor: Tensor,
   positive: Tensor,
   negative: Tensor,
-  { temperature, margin = 0, beta = 0 }: SoftTripletOptions,
+  { temperature, margin = 0, beta = 0, groups = 1 }: SoftTripletOptions,
 ): Tensor {
   const { pairs, d } = requireViews("softTriplet", [anchor, positive, negative], 1);
   requirePositive("softTriplet", "temperature", temperature);
@@ -38,5 +40,6 @@ export function softTriplet(
     margin,
     height: temperature,
     beta,
+    groups,
   });
 }

@@ -71,22 +71,23 @@ export class Trainer {
     return this.#options.ringCapacity;
   }
 
-  /** Sets the step counter to 0. Only between calls; the caller writes the weights (and optimiser state) anew. */
-  restart(): void {
+  /** Sets the step counter, to 0 unless given. Only between calls; the caller writes the weights (and optimiser state) of that step. */
+  restart(step = 0): void {
     this.#assertInFlightBelow(1);
-    this.#step = 0;
+    this.#step = step;
     this.#records = 0;
     const { learningRate } = this.#options;
-    this.#compiled.write("stepState", encodeStepState({ step: 0, records: 0, nonfiniteStep: undefined, learningRate }));
+    this.#compiled.write("stepState", encodeStepState({ step, records: 0, nonfiniteStep: undefined, learningRate }));
   }
 
   /**
    * Submits `updates` updates, each with a record of the state before it. Two calls may be pending.
    *
-   * @param updates 1 … `maxUpdates`
+   * @param updates    1 … `maxUpdates`
+   * @param expectedMs when they will be done, from now on; runtimes that poll busily sleep until shortly before
    * @throws EngineError TRAIN-UPDATES, TRAIN-IN-FLIGHT, DEVICE-LOST and others of the device
    */
-  async advance(updates: number): Promise<Advance> {
+  async advance(updates: number, expectedMs = 0): Promise<Advance> {
     if (!Number.isInteger(updates) || updates < 1 || updates > this.maxUpdates) {
       throw new EngineError({
         code: "TRAIN-UPDATES",
@@ -98,7 +99,7 @@ export class Trainer {
     const first = this.#step;
     const steps = Array.from({ length: updates }, (_, index) => first + index);
     this.#step += updates;
-    return this.#submit(steps, this.#recordedUpdate);
+    return this.#submit(steps, this.#recordedUpdate, expectedMs);
   }
 
   /** The record of the current state, without an update. Errors as `advance`. */
@@ -111,7 +112,7 @@ export class Trainer {
   }
 
   /** Runs `program` once for each record. */
-  async #submit(steps: readonly number[], program: CommandList): Promise<Advance> {
+  async #submit(steps: readonly number[], program: CommandList, expectedMs = 0): Promise<Advance> {
     this.#assertInFlightBelow(CALLS_IN_FLIGHT);
     const encoder = this.#engine.device.createCommandEncoder({ label: "training" });
     const pass = encoder.beginComputePass({ label: "training" });
@@ -122,7 +123,7 @@ export class Trainer {
     this.#engine.submit(encoder.finish());
     this.#inFlight++;
     try {
-      const { header, records } = await this.#readback.read(slot);
+      const { header, records } = await this.#readback.read(slot, expectedMs);
       return { records, nonfiniteStep: decodeStepState(header).nonfiniteStep };
     } finally {
       this.#inFlight--;

@@ -20,6 +20,9 @@ import {
 } from "../../src/autodiff/functions.ts";
 import { grad, vjp } from "../../src/autodiff/grad.ts";
 import { Graph, type Tensor } from "../../src/autodiff/graph.ts";
+import { batchContrast, locallyConnected } from "../../src/autodiff/hltm.ts";
+import * as local from "../oracle/local.ts";
+import * as losses from "../oracle/sslKernels.ts";
 import * as oracle from "../oracle/tensorFunctions.ts";
 import { useEngine } from "../support/device.ts";
 import { evaluate } from "../support/graphs.ts";
@@ -192,6 +195,30 @@ const cases: readonly GradientCase[] = [
       roundings: 10,
       // 2(c_ii − 1): the difference cancels against |c_ii| + 1, with c up to about 4.
       cancellation: 60,
+    }),
+  ),
+  ...[true, false].map(
+    (relu): GradientCase => ({
+      name: `locallyConnected${relu ? ", ReLU before" : ""}`,
+      inputs: [
+        [2, 2, 3, 8],
+        [2, 2, 3, 5],
+      ],
+      build: ([x, w]) => locallyConnected(x!, w!, { relu }),
+      reference: ([x, w]) =>
+        local.locallyConnected(x!, w!, { views: 2, trials: 2, rows: 3, nodes: 2, fanIn: 4, fanOut: 3, relu }).values,
+      roundings: 6 + 8,
+    }),
+  ),
+  ...[0.5, undefined].map(
+    (temperature): GradientCase => ({
+      name: `batchContrast, ${temperature ? "sigmoid" : "difference"}`,
+      inputs: [[3, 2, 4, 3]],
+      build: ([z]) => batchContrast(z!, temperature),
+      reference: ([z]) => losses.batchContrast(z!, 2, 12, temperature && 1 / temperature).losses,
+      // The slope carries the error of both sums over 12 numbers and of the sigmoid; a difference of two numbers cancels.
+      roundings: 12 + 20,
+      cancellation: 20,
     }),
   ),
   {

@@ -1,13 +1,18 @@
-/** Kernels of latent trees: tree_edges and tree_values. */
+/** Kernels of latent trees: tree_edges and tree_values; latent_moments, root_contrast and operator_norm. */
 import { describe, expect, it } from "vitest";
 import { Graph } from "../../src/autodiff/graph.ts";
+import { latentMoments, operatorNorm, rootContrast } from "../../src/kernels/library.ts";
+import { runKernel } from "../../src/kernels/runKernel.ts";
 import { operand } from "../../src/ops/opDefinition.ts";
 import { type TreeSamplesAttributes, treeSamplesOp } from "../../src/ops/treeSamples.ts";
 import { nodeCount, nodesOfLevel, parentOf } from "../../src/theory/index.ts";
+import * as oracle from "../oracle/hltm.ts";
 import { sampleTrees, type TreeSampling } from "../oracle/hltm.ts";
 import { useEngine } from "../support/device.ts";
 import { evaluate } from "../support/graphs.ts";
+import { gamma } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
+import { unwritten } from "./runF32.ts";
 import { packStepState } from "./stepState.ts";
 
 const engine = useEngine();
@@ -197,6 +202,138 @@ describe("samples as random variables", () => {
           alone.leaves.slice(view * perView, (view + 1) * perView),
         );
       }
+    }
+  });
+});
+
+describe("latent_moments", () => {
+  const latents = 5;
+
+  async function accumulate(
+    shape: oracle.MomentsShape,
+    batches: readonly { readonly p: Float32Array; readonly words: Uint32Array; readonly step: number }[],
+    dispatches: number,
+    first: number,
+  ): Promise<Float32Array> {
+    const { trials, rows, nodes, units } = shape;
+    let moments = unwritten(trials * nodes * units * 8);
+    for (const { p, words, step } of batches) {
+      const results = await runKernel(engine(), latentMoments, {
+        buffers: {
+          state: packStepState({ step, records: 0, nonfiniteStep: 0xffffffff, learningRate: 0 }),
+          p,
+          latents: words,
+          moments,
+        },
+        params: { trials, rows, nodes, units, latents, first, dispatches },
+        knobs: { WG: 16 },
+        read: ["moments"],
+      });
+      moments = results.moments as Float32Array;
+    }
+    return moments;
+  }
+
+  it.each([
+    { trials: 1, rows: 32, nodes: 1, units: 1, first: 0 },
+    { trials: 2, rows: 64, nodes: 2, units: 3, first: 1 },
+    { trials: 3, rows: 160, nodes: 4, units: 5, first: 1 },
+  ])("%o: two dispatches that are added up, anew after them", async ({ first, ...shape }) => {
+    const random = new TestRandom(6);
+    const width = shape.nodes * shape.units;
+    const batch = (step: number) => ({
+      step,
+      // Means far from zero beside their spread: unshifted sums of squares would cancel.
+      p: random.normals(shape.trials * shape.rows * width, 0.3).map((value, i) => value + ((i % width) - 2) * 5),
+      words: Uint32Array.from({ length: shape.trials * (shape.rows / 32) * latents }, () => random.integer(2 ** 32)),
+    });
+    const stale = batch(3);
+    const batches = [batch(4), batch(5)];
+    const found = await accumulate(shape, [stale, ...batches], 2, first);
+    const total = {
+      sums: new Float64Array(shape.trials * width * 6),
+      scale: new Float64Array(shape.trials * width * 6),
+    };
+    const centers = Float64Array.from({ length: shape.trials * width }, (_, unit) => found[unit * 8]!);
+    for (const { p, words } of batches) {
+      const blocks = shape.rows / 32;
+      const latent = (trial: number, row: number, node: number) =>
+        (words[(trial * blocks + Math.floor(row / 32)) * latents + first + node]! >>> (row % 32)) & 1;
+      const own = oracle.latentSums(p, centers, shape, latent);
+      own.sums.forEach((value, i) => {
+        total.sums[i]! += value;
+        total.scale[i]! += own.scale[i]!;
+      });
+    }
+    for (let unit = 0; unit < shape.trials * width; unit++) {
+      const trial = Math.floor(unit / width);
+      // The centre is the first row's value of the first batch that counts.
+      expect(found[unit * 8]).toBe(batches[0]!.p[trial * shape.rows * width + (unit % width)]);
+      expect(found.subarray(unit * 8 + 1, unit * 8 + 7)).toMatchOracle(total.sums.subarray(unit * 6, unit * 6 + 6), {
+        factor: gamma(32 + shape.rows / 32 + 2 + 3),
+        scale: total.scale.subarray(unit * 6, unit * 6 + 6),
+      });
+      expect(found[unit * 8 + 7]).toBe(2 * shape.rows);
+    }
+  });
+});
+
+describe("root_contrast", () => {
+  it.each([
+    [1, 32, 1],
+    [2, 96, 3],
+    [3, 64, 10],
+  ])("%d trials of %d rows, %d outputs", async (trials, rows, outputs) => {
+    const random = new TestRandom(7);
+    const latents = 3;
+    const words = Uint32Array.from({ length: (trials * rows * latents) / 32 }, () => random.integer(2 ** 32));
+    const roots = Float64Array.from({ length: trials * rows }, (_, i) => {
+      return (words[Math.floor(i / 32) * latents]! >>> (i % 32)) & 1;
+    });
+    const results = await runKernel(engine(), rootContrast, {
+      buffers: { latents: words, y: unwritten(outputs * trials * rows * outputs) },
+      params: { trials, rows, latents, outputs },
+      knobs: { WG: 16 },
+      read: ["y"],
+    });
+    const reference = oracle.rootContrast(roots, trials, rows, outputs);
+    const scale = reference.map((value) => (value === 0 ? 0 : 1 / rows));
+    expect(results.y as Float32Array).toMatchOracle(reference, { factor: gamma(3), scale });
+  });
+});
+
+describe("operator_norm", () => {
+  it.each([
+    { cells: 1, columns: 1, fanIn: 1, fanOut: 1 },
+    { cells: 3, columns: 4, fanIn: 2, fanOut: 5 },
+    { cells: 6, columns: 10, fanIn: 20, fanOut: 10 },
+  ])("%o", async ({ cells, columns, fanIn, fanOut }) => {
+    const random = new TestRandom(8);
+    const perCell = fanOut * (fanIn + 1);
+    const slice = 4 * Math.ceil((cells * perCell) / 4);
+    const m = random.normals(columns * slice);
+    for (const WG of [1, 4, 64]) {
+      const results = await runKernel(engine(), operatorNorm, {
+        buffers: { m, y: unwritten(cells) },
+        params: { columns, slice, cells, fan_in: fanIn, fan_out: fanOut },
+        knobs: { WG },
+        read: ["y"],
+      });
+      const norms = (of: (value: number) => number) =>
+        Float64Array.from({ length: cells }, (_, cell) =>
+          oracle.operatorNorm(
+            Array.from({ length: columns }, (_, k) => {
+              const start = k * slice + cell * perCell;
+              // Weights without the bias, every (fanIn + 1)-th number.
+              return Array.from(m.subarray(start, start + perCell), of).filter((_, i) => i % (fanIn + 1) !== fanIn);
+            }),
+          ),
+        );
+      const k = fanOut * fanIn + Math.ceil(columns ** 2 / WG) + Math.log2(WG) + 4;
+      expect(results.y as Float32Array).toMatchOracle(
+        norms((x) => x),
+        { factor: gamma(k), scale: norms(Math.abs) },
+      );
     }
   });
 });

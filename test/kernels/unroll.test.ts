@@ -381,8 +381,28 @@ const SOLVERS: readonly {
   }),
 ];
 
-/** Copies words. */
-const GATHER: readonly Variant[] = [
+const localShape = { views: 1, trials: 2, rows: 8, nodes: 1, fan_in: 4, fan_out: 2, parts: 4 };
+const localBuffers = { x: random.normals(64), w: random.normals(20) };
+/** Two networks of one node each. */
+const LOCAL: readonly Variant[] = [
+  {
+    kernel: kernels.locallyConnected,
+    run: {
+      buffers: { ...localBuffers, y: unwritten(32) },
+      params: localShape,
+      knobs: { WG: 4, IN: 2, OUT: 2, CHUNKED: true, RELU: true },
+    },
+    output: "y",
+  },
+  ...["dx", "partial"].map((output) => ({
+    kernel: kernels.locallyConnectedGrad,
+    run: {
+      buffers: { ...localBuffers, dy: random.normals(32), dx: unwritten(64), partial: unwritten(80) },
+      params: { ...localShape, x_views: 1, slice: 20 },
+      knobs: { WG: 4, IN: 4, OUT: 2, RELU: true },
+    },
+    output,
+  })),
   {
     kernel: kernels.gatherRows,
     run: {
@@ -422,7 +442,7 @@ describe("rolled and unrolled", () => {
     });
   }
 
-  for (const { kernel, run, output } of [...VARIANTS, ...GATHER, POWER]) {
+  for (const { kernel, run, output } of [...VARIANTS, ...LOCAL, POWER]) {
     it(`${kernel.name} ${output} ${JSON.stringify(run.knobs)}`, async (context) => {
       skipWithoutFeatures(context, engine(), [kernel]);
       const unrolled = await runF32(engine(), kernel, run, output);
@@ -434,7 +454,7 @@ describe("rolled and unrolled", () => {
 
   it("every kernel with a marked loop is here", () => {
     const marked = Object.values(library).filter((kernel) => kernel.shader.code.includes("//#unroll"));
-    const covered = [...VARIANTS, ...GATHER, POWER, ...SOLVERS.flatMap(({ calls }) => calls)].map(
+    const covered = [...VARIANTS, ...LOCAL, POWER, ...SOLVERS.flatMap(({ calls }) => calls)].map(
       ({ kernel }) => kernel,
     );
     const named = new Set(covered.filter((kernel) => marked.includes(kernel)).map(({ name }) => name));

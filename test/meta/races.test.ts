@@ -80,6 +80,18 @@ const RUNS: Record<string, TinyRun> = {
     sizes: { state: 4, counters: 2, rotations: 1024, rows: 256 },
     zeros: ["state"],
   },
+  operator_norm: {
+    kernel: kernels.operatorNorm,
+    knobs: { WG: 4 },
+    params: { columns: 3, slice: 12, cells: 2, fan_in: 2, fan_out: 2 },
+    sizes: { m: 36, y: 2 },
+  },
+  batch_contrast: {
+    kernel: kernels.batchContrast,
+    knobs: { WG: 4, LANES: 4 },
+    params: { trials: 2, count: 10, inverse_temperature: 2 },
+    sizes: { z: 60, losses: 2, slopes: 2 },
+  },
   eigh_range: {
     kernel: kernels.eighRange,
     knobs: { WG: 4 },

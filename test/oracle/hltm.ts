@@ -59,3 +59,71 @@ function uniform30({ rows, seeds, stream, step }: TreeSampling, { nodes, view, t
   }
   return drawn;
 }
+
+export interface MomentsShape {
+  readonly trials: number;
+  readonly rows: number;
+  readonly nodes: number;
+  readonly units: number;
+}
+
+/**
+ * Sums over rows of d = p − c, d², z·d, a, z·a and z, a = max(p, 0), for every unit, [trials, nodes·units, 6], and of their magnitudes.
+ *
+ * @param latent value of a node's latent in a row of a trial
+ */
+export function latentSums(
+  p: ArrayLike<number>,
+  centers: ArrayLike<number>,
+  { trials, rows, nodes, units }: MomentsShape,
+  latent: (trial: number, row: number, node: number) => number,
+): { sums: Float64Array; scale: Float64Array } {
+  const width = nodes * units;
+  const sums = new Float64Array(trials * width * 6);
+  const scale = new Float64Array(sums.length);
+  for (let trial = 0; trial < trials; trial++) {
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < width; column++) {
+        const unit = trial * width + column;
+        const value = p[(trial * rows + row) * width + column]!;
+        const z = latent(trial, row, Math.floor(column / units));
+        const d = value - centers[unit]!;
+        const a = Math.max(value, 0);
+        [d, d * d, z * d, a, z * a, z].forEach((term, i) => {
+          sums[unit * 6 + i]! += term;
+          scale[unit * 6 + i]! += Math.abs(term);
+        });
+      }
+    }
+  }
+  return { sums, scale };
+}
+
+/** δ_ko·(z_0 − mean)/rows, [outputs, trials, rows, outputs], from the roots [trials, rows]. */
+export function rootContrast(roots: ArrayLike<number>, trials: number, rows: number, outputs: number): Float64Array {
+  const y = new Float64Array(outputs * trials * rows * outputs);
+  for (let trial = 0; trial < trials; trial++) {
+    let mean = 0;
+    for (let row = 0; row < rows; row++) mean += roots[trial * rows + row]! / rows;
+    for (let row = 0; row < rows; row++) {
+      for (let k = 0; k < outputs; k++) {
+        y[((k * trials + trial) * rows + row) * outputs + k] = (roots[trial * rows + row]! - mean) / rows;
+      }
+    }
+  }
+  return y;
+}
+
+/** ‖M Mᵀ‖_F with M [length, columns] given by its columns, formed as the large matrix it is. */
+export function operatorNorm(columns: readonly ArrayLike<number>[]): number {
+  const length = columns[0]!.length;
+  let squares = 0;
+  for (let i = 0; i < length; i++) {
+    for (let j = 0; j < length; j++) {
+      let entry = 0;
+      for (const column of columns) entry += column[i]! * column[j]!;
+      squares += entry * entry;
+    }
+  }
+  return Math.sqrt(squares);
+}

@@ -317,3 +317,38 @@ export function cosineRowsGrad(
   }
   return { dP, dZ };
 }
+
+/** Loss and slope of each trial: mean squared distances over a whole batch, then −1/(1 + e^{s/τ}) or s = r₊ − r₋. */
+export function batchContrast(z: Numbers, trials: number, count: number, inverseTemperature: number | undefined) {
+  const at = (view: number, trial: number, i: number): number => z[(view * trials + trial) * count + i]!;
+  const terms = range(trials).map((trial) => {
+    const mean = (other: number) =>
+      sumOf(range(count).map((i) => (at(0, trial, i) - at(other, trial, i)) ** 2)) / count;
+    const [near, far] = [mean(1), mean(2)];
+    if (inverseTemperature === undefined) return { near, far, loss: near - far, slope: 1 };
+    const sigmoid = 1 / (1 + Math.exp((near - far) * inverseTemperature));
+    return { near, far, loss: -sigmoid, slope: inverseTemperature * sigmoid * (1 - sigmoid) };
+  });
+  return {
+    losses: Float64Array.from(terms, ({ loss }) => loss),
+    slopes: Float64Array.from(terms, ({ slope }) => slope),
+    distances: Float64Array.from(terms, ({ near, far }) => near + far),
+  };
+}
+
+/** Cotangents of anchors, positives and negatives, [3, trials, count]. */
+export function batchContrastGrad(z: Numbers, slopes: Numbers, dLosses: Numbers, trials: number, count: number) {
+  const dZ = new Float64Array(3 * trials * count);
+  for (const trial of range(trials)) {
+    const factor = (2 * slopes[trial]! * dLosses[trial]!) / count;
+    for (const i of range(count)) {
+      const place = (view: number) => (view * trials + trial) * count + i;
+      const [a, p, n] = [z[place(0)]!, z[place(1)]!, z[place(2)]!];
+      // d/da of (a − p)² − (a − n)² is 2(n − p), and so on.
+      dZ[place(0)] = factor * (n - p);
+      dZ[place(1)] = factor * (p - a);
+      dZ[place(2)] = factor * (a - n);
+    }
+  }
+  return dZ;
+}

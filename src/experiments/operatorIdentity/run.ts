@@ -77,6 +77,7 @@ export async function runOperatorIdentity(
   const compiled: CompiledPlan[] = [];
   try {
     for (const { plan, identities } of settings) {
+      if (signal.aborted) break;
       const made = await CompiledPlan.compile(engine, plan);
       compiled.push(made);
       // Of tuples whose loss has constant weights a plan keeps only what the loss itself reads.

@@ -1,5 +1,6 @@
 /** What a configuration must fulfil before anything is read or allocated. */
 import { type BatchShape, negativesError } from "../../dual/pairMatrix.ts";
+import { requireGramOrder } from "../../dual/spectrum.ts";
 import { EngineError } from "../../errors.ts";
 import { IMAGE_SIDES } from "../imageFiles.ts";
 import type { OperatorTrainingConfig } from "./config.ts";
@@ -14,7 +15,7 @@ export function widthsOf({ data, model }: OperatorTrainingConfig): number[] {
 }
 
 /**
- * @throws EngineError CONFIG-SIDE, CONFIG-BATCH, CONFIG-AUGMENTATIONS, CONFIG-PAIRS, CONFIG-RECORD, CONFIG-LEADING, DUAL-NEGATIVES
+ * @throws EngineError CONFIG-SIDE, CONFIG-BATCH, CONFIG-AUGMENTATIONS, CONFIG-PAIRS, CONFIG-RECORD, CONFIG-LEADING, DUAL-NEGATIVES, DUAL-ORDER
  */
 export function checkConfig(config: OperatorTrainingConfig): void {
   const { data, loss, operator, record, model } = config;
@@ -63,6 +64,7 @@ export function checkConfig(config: OperatorTrainingConfig): void {
       `Use --set operator.every=${Math.ceil(operator.every / record.every) * record.every}.`,
     );
   }
+  requireGramOrder(data.batch - 1, model.outputs);
   const widths = widthsOf(config);
   const rank = Math.min(...widths.slice(1).map((width, l) => Math.min(width * (widths[l] ?? 1), rankBound(config))));
   if (operator.leading > rank) {

@@ -1,6 +1,7 @@
 /** The shape and the ranges of a run's configuration, checked strictly: an unknown key is an error, not a silence. */
 import { z } from "zod";
 import type { RunConfig } from "../../../experiments/contract.ts";
+import { hltmSchema } from "./hltm.ts";
 import { linearSchema } from "./linear.ts";
 import { networkSchema } from "./network.ts";
 import { operatorIdentitySchema } from "./operatorIdentity.ts";
@@ -12,4 +13,5 @@ export const runConfigSchema: z.ZodType<RunConfig> = z.discriminatedUnion("kind"
   networkSchema,
   operatorIdentitySchema,
   operatorTrainingSchema,
+  hltmSchema,
 ]);

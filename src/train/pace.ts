@@ -1,0 +1,75 @@
+/** How many repetitions of some work one submit holds: steered so that a submit takes about 30 ms of GPU time. */
+
+/** GPU time that one submit aims at: a page stays responsive and no watchdog fires. */
+export const TARGET_SUBMIT_MS = 30;
+
+/** One submit executes while the next is encoded. */
+export const SUBMITS_IN_FLIGHT = 2;
+
+export class Pace {
+  readonly #clock: () => number;
+  #perSubmit = 1;
+  #eachMs = 0;
+  #previousCompletion = 0;
+
+  /** @param clock milliseconds, monotonic */
+  constructor(clock: () => number = () => performance.now()) {
+    this.#clock = clock;
+  }
+
+  /** Repetitions for the next submit. */
+  get perSubmit(): number {
+    return this.#perSubmit;
+  }
+
+  /** When a submit of `count` repetitions is expected to be done, from now on, in milliseconds. */
+  expectedMs(count: number, submittedAt: number): number {
+    const before = Math.max(this.#previousCompletion, submittedAt);
+    return Math.max(0, before + count * this.#eachMs - this.#clock());
+  }
+
+  /** Notes that a submit of `count` repetitions has completed; submits complete in order. */
+  completed(count: number, submittedAt: number): void {
+    const now = this.#clock();
+    const elapsed = now - Math.max(this.#previousCompletion, submittedAt);
+    this.#previousCompletion = now;
+    if (count === 0) return;
+    this.#eachMs = elapsed / count;
+    const wanted = (count * TARGET_SUBMIT_MS) / Math.max(elapsed, 0.1);
+    this.#perSubmit = Math.max(1, Math.floor(Math.min(wanted, 2 * this.#perSubmit)));
+  }
+}
+
+/**
+ * Submits `count` repetitions of some work in as many submits as their time asks for, two of them in flight.
+ *
+ * @param submit submits this many repetitions; resolves when they are done on the GPU, `expectedMs` from now
+ * @param signal ends it after the submits in flight
+ * @returns repetitions that were done
+ */
+export async function paced(
+  pace: Pace,
+  count: number,
+  submit: (repetitions: number, expectedMs: number) => Promise<unknown>,
+  options: { readonly most?: number; readonly mayGoOn?: () => boolean } = {},
+): Promise<number> {
+  const { most = Number.POSITIVE_INFINITY, mayGoOn = () => true } = options;
+  const inFlight: { readonly repetitions: number; readonly at: number; readonly done: Promise<unknown> }[] = [];
+  let submitted = 0;
+  for (;;) {
+    while (inFlight.length < SUBMITS_IN_FLIGHT && submitted < count && mayGoOn()) {
+      const repetitions = Math.min(pace.perSubmit, most, count - submitted);
+      const at = performance.now();
+      const ahead = inFlight.reduce((total, other) => total + other.repetitions, 0);
+      const done = submit(repetitions, pace.expectedMs(ahead + repetitions, at));
+      // Awaited below, in order; a failure of an earlier one must not leave this one unhandled.
+      done.catch(() => {});
+      inFlight.push({ repetitions, at, done });
+      submitted += repetitions;
+    }
+    const oldest = inFlight.shift();
+    if (!oldest) return submitted;
+    await oldest.done;
+    pace.completed(oldest.repetitions, oldest.at);
+  }
+}
