@@ -235,6 +235,7 @@ function replaceFolder(from, to) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const started = Date.now();
-  await build({ types: !process.argv.includes("--no-types") });
-  console.log(`built dist/ in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  const isNeeded = !process.argv.includes("--if-stale") || !isFresh();
+  if (isNeeded) await build({ types: !process.argv.includes("--no-types") });
+  console.log(isNeeded ? `built dist/ in ${((Date.now() - started) / 1000).toFixed(1)} s` : "dist/ is up to date");
 }

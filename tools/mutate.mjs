@@ -31,6 +31,7 @@ import { fileURLToPath } from "node:url";
 
 const JACOBI = "shaders/linalg/jacobi_eigh.wgsl";
 const REGISTER = "shaders/matmul/matmul_register.wgsl";
+const SUBGROUP = "shaders/matmul/matmul_subgroup.wgsl";
 const WORKGROUP = "shaders/matmul/matmul_workgroup.wgsl";
 const BLOCK_TEST = ["test/kernels/blockJacobi.test.ts"];
 const EIGH_STAGES_TEST = ["test/kernels/eighStages.test.ts"];
@@ -204,8 +205,8 @@ const MUTANTS = [
   {
     name: "matmul_register: last odd K left out",
     file: REGISTER,
-    from: "for (var k = whole; k < params.k; k++)",
-    to: "for (var k = whole; k + 1u < params.k; k++)",
+    from: "for (var turn = params.k & 3u; turn > 0u; turn--)",
+    to: "for (var turn = params.k & 3u; turn > 1u; turn--)",
     tests: MATMUL_TEST,
   },
   {
@@ -213,6 +214,27 @@ const MUTANTS = [
     file: REGISTER,
     from: "if (row < params.m && column < params.n) {",
     to: "if (row <= params.m && column < params.n) {",
+    tests: MATMUL_TEST,
+  },
+  {
+    name: "matmul_subgroup: two lanes load one row of B",
+    file: SUBGROUP,
+    from: "let part = lane & 3u;",
+    to: "let part = lane & 2u;",
+    tests: MATMUL_TEST,
+  },
+  {
+    name: "matmul_subgroup: one row too many stored",
+    file: SUBGROUP,
+    from: "if (row0 + r < params.m && quad0 + q < n_quads) {",
+    to: "if (row0 + r <= params.m && quad0 + q < n_quads) {",
+    tests: MATMUL_TEST,
+  },
+  {
+    name: "matmul_subgroup: K advances by a quad whatever the steps",
+    file: SUBGROUP,
+    from: "k_quad += STEPS;",
+    to: "k_quad += 1u;",
     tests: MATMUL_TEST,
   },
   {
@@ -479,6 +501,20 @@ const MUTANTS = [
     file: "shaders/conv/conv2d_batched_subgroup.wgsl",
     from: "(lane & 3u) * stride",
     to: "(lane & 2u) * stride",
+    tests: CONV_TEST,
+  },
+  {
+    name: "conv data gradient batched: the addend replaces the sum",
+    file: "shaders/lib/conv2d_data_grad_batched.wgsl",
+    from: "value += addend[at];",
+    to: "value = addend[at];",
+    tests: CONV_TEST,
+  },
+  {
+    name: "conv data gradient register: the addend not added",
+    file: "shaders/conv/conv2d_data_grad_register.wgsl",
+    from: "value += addend[at];",
+    to: "value += 0.0 * addend[at];",
     tests: CONV_TEST,
   },
   {

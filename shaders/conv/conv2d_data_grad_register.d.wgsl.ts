@@ -4,7 +4,8 @@ declare const shader: ShaderModule<
   {
     readonly d_y: { readonly group: 0; readonly binding: 1; readonly type: "read-only-storage"; readonly minSizeBytes: 16 };
     readonly filter_taps: { readonly group: 0; readonly binding: 2; readonly type: "read-only-storage"; readonly minSizeBytes: 16 };
-    readonly d_x: { readonly group: 0; readonly binding: 3; readonly type: "storage"; readonly minSizeBytes: 16 };
+    readonly addend: { readonly group: 0; readonly binding: 3; readonly type: "read-only-storage"; readonly minSizeBytes: 16 };
+    readonly d_x: { readonly group: 0; readonly binding: 4; readonly type: "storage"; readonly minSizeBytes: 16 };
   },
   {
     readonly batch: { readonly offset: 0; readonly type: "u32" };
@@ -27,6 +28,7 @@ declare const shader: ShaderModule<
     readonly PAD_W: { readonly type: "u32"; readonly default: 1 };
     readonly EDGE_LEFT: { readonly type: "u32"; readonly default: 1 };
     readonly EDGE_RIGHT: { readonly type: "u32"; readonly default: 1 };
+    readonly HAS_ADDEND: { readonly type: "bool"; readonly default: false };
   }
 >;
 export default shader;

@@ -1,15 +1,15 @@
 // conv2d_data_grad_register — cotangent of a convolution's input, each invocation PIXELS neighbours of one input row × 4·QUADS channels.
 //
 //   dx[n, ih, iw, ci] = Σ_{kh, kw, co} dy[n, oh, ow, co] · f[kh, kw, ci, co], oh·stride_h = ih + pad_h − kh, ow·STRIDE_W = iw + PAD_W − kw,
-//   over taps for which oh and ow are whole numbers inside dy
+//   over taps for which oh and ow are whole numbers inside dy; + addend[n, ih, iw, ci] (HAS_ADDEND)
 //
-// Layout    d_y f32[batch, out_h, out_w, Co] · filter f32[kernel_h, KERNEL_W, Ci, Co] · d_x f32[batch, in_h, in_w, Ci]; Ci = 4·ci_quads,
+// Layout    d_y f32[batch, out_h, out_w, Co] · filter f32[kernel_h, KERNEL_W, Ci, Co] · addend, d_x f32[batch, in_h, in_w, Ci]; Ci = 4·ci_quads,
 //           Co = 4·co_quads
 // Dispatch  ⌈batch·in_h·⌈in_w/PIXELS⌉·⌈ci_quads/QUADS⌉ / WG⌉, folded
 // Knobs     WG; PIXELS (a multiple of STRIDE_W, so that which taps meet which pixel is known when compiling), QUADS: the tile; KERNEL_W,
-//           STRIDE_W, PAD_W; of a tile's columns of dy EDGE_LEFT first and EDGE_RIGHT last ones may lie outside in some tile
-// Error     |dx − exact| ≤ γ_K·Σ|dy||f|, K = kernel_h·KERNEL_W·Co   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
-// Backward  linear in both operands: conv2d of the cotangent, and its weight gradient with d_y
+//           STRIDE_W, PAD_W; of a tile's columns of dy EDGE_LEFT first and EDGE_RIGHT last ones may lie outside in some tile; HAS_ADDEND
+// Error     |dx − exact| ≤ γ_{K+1}·(Σ|dy||f| + |addend|), K = kernel_h·KERNEL_W·Co   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
+// Backward  linear in all operands: conv2d of the cotangent, its weight gradient with d_y, and the cotangent itself
 // Oracle    test/oracle/conv.ts
 // Source    the adjoint of conv2d_register, gathered instead of scattered (Dumoulin & Visin 2016, A guide to convolution arithmetic, §4)
 //#include "lib/index.wgsl"
@@ -21,6 +21,7 @@ const STRIDE_W: u32 = 1u; //#knob
 const PAD_W: u32 = 1u; //#knob
 const EDGE_LEFT: u32 = 1u; //#knob
 const EDGE_RIGHT: u32 = 1u; //#knob
+const HAS_ADDEND: bool = false; //#knob
 // Pixel p and tap kw meet in column ow = iw0/STRIDE_W + (p + PAD_W − kw)/STRIDE_W; SHIFT keeps the numerator positive.
 const SHIFT: u32 = PAD_W + STRIDE_W * KERNEL_W;
 const FIRST: u32 = (SHIFT - KERNEL_W + STRIDE_W) / STRIDE_W;
@@ -33,7 +34,8 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> d_y: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> filter_taps: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> d_x: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> addend: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> d_x: array<vec4<f32>>;
 
 @compute @workgroup_size(WG)
 fn conv2d_data_grad_register(
@@ -103,7 +105,12 @@ fn conv2d_data_grad_register(
   for (var p = 0u; p < PIXELS; p++) { //#unroll
     for (var q = 0u; q < QUADS; q++) { //#unroll
       if (iw0 + p < params.in_w && quad0 + q < params.ci_quads) {
-        d_x[(row * params.in_w + iw0 + p) * params.ci_quads + quad0 + q] = acc[p * QUADS + q];
+        let at = (row * params.in_w + iw0 + p) * params.ci_quads + quad0 + q;
+        var value = acc[p * QUADS + q];
+        if (HAS_ADDEND) {
+          value += addend[at];
+        }
+        d_x[at] = value;
       }
     }
   }

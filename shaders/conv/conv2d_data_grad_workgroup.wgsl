@@ -1,21 +1,22 @@
 // conv2d_data_grad_workgroup — cotangent of a convolution's input, tiles in workgroup memory; one product per phase of the strides.
 //
 //   dx[n, ih, iw, ci] = Σ_{kh, kw, co} dy[n, oh, ow, co] · f[kh, kw, ci, co], oh·STRIDE_H = ih + pad_h − kh, ow·STRIDE_W = iw + pad_w − kw,
-//   over taps for which oh and ow are whole numbers inside dy. All pixels with the same (ih mod STRIDE_H, iw mod STRIDE_W) meet the same
+//   over taps for which oh and ow are whole numbers inside dy; + addend[n, ih, iw, ci] (HAS_ADDEND). All pixels with the same (ih mod STRIDE_H, iw mod STRIDE_W) meet the same
 //   taps: a phase is a dense product and no multiplication by a structural zero is done.
 //
-// Layout    d_y f32[batch, out_h, out_w, CO] · filter f32[kernel_h, kernel_w, ci, CO] · d_x f32[batch, in_h, in_w, ci]; ci and CO multiples of 4
+// Layout    d_y f32[batch, out_h, out_w, CO] · filter f32[kernel_h, kernel_w, ci, CO] · addend, d_x f32[batch, in_h, in_w, ci]; ci, CO multiples of 4
 // Tile      16·ROWS pixels of a phase × 64 channels × 16 of K = (taps of the phase, co) per workgroup of 16 × 16; each invocation ROWS × 4
 // Dispatch  (⌈batch·⌈in_h/STRIDE_H⌉·⌈in_w/STRIDE_W⌉/(16·ROWS)⌉, ⌈ci/64⌉, STRIDE_H·STRIDE_W)
-// Knobs     ROWS 4 or 8; CO, STRIDE_H, STRIDE_W
-// Error     |dx − exact| ≤ γ_K·Σ|dy||f|, K = kernel_h·kernel_w·CO   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
-// Backward  linear in both operands: conv2d of the cotangent, and its weight gradient with d_y
+// Knobs     ROWS 4 or 8; CO, STRIDE_H, STRIDE_W, HAS_ADDEND
+// Error     |dx − exact| ≤ γ_{K+1}·(Σ|dy||f| + |addend|), K = kernel_h·kernel_w·CO   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
+// Backward  linear in all operands: conv2d of the cotangent, its weight gradient with d_y, and the cotangent itself
 // Oracle    test/oracle/conv.ts
 // Source    implicit matrix product as conv2d_workgroup; phases: Dumoulin & Visin 2016, A guide to convolution arithmetic, §4.6
 const ROWS: u32 = 4u; //#knob
 const CO: u32 = 64u; //#knob
 const STRIDE_H: u32 = 1u; //#knob
 const STRIDE_W: u32 = 1u; //#knob
+const HAS_ADDEND: bool = false; //#knob
 const TILE_M: u32 = 16u * ROWS;
 const TILE_K: u32 = 16u;
 // Two elements more than a row: the four quads of K that neighbours write then lie in different banks.
@@ -29,7 +30,8 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> d_y: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> filter_taps: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> d_x: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> addend: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> d_x: array<vec4<f32>>;
 
 // [k][pixel] and [k][channel].
 var<workgroup> y_tile: array<f32, TILE_K * Y_PITCH>;
@@ -127,7 +129,12 @@ fn conv2d_data_grad_workgroup(
       let image = row / height;
       let ih = phase_h + (row - image * height) * STRIDE_H;
       let iw = phase_w + (pixel - row * width) * STRIDE_W;
-      d_x[((image * params.in_h + ih) * params.in_w + iw) * ci_quads + quad] = acc[r];
+      let at = ((image * params.in_h + ih) * params.in_w + iw) * ci_quads + quad;
+      var value = acc[r];
+      if (HAS_ADDEND) {
+        value += addend[at];
+      }
+      d_x[at] = value;
     }
   }
 }

@@ -80,12 +80,17 @@ fn gather_gradient(group: vec3<u32>, lane: u32) {
   for (var p = 0u; p < PIXELS; p++) { //#unroll
     for (var q = 0u; q < QUADS; q++) { //#unroll
       if (is_stored && iw0 + p < params.in_w && quad0 + q < ci_quads) {
-        d_x[((source * params.in_h + row) * params.in_w + iw0 + p) * ci_quads + quad0 + q] = vec4<f32>(
+        let at = ((source * params.in_h + row) * params.in_w + iw0 + p) * ci_quads + quad0 + q;
+        var value = vec4<f32>(
           acc[(p * QUADS + q) * 4u],
           acc[(p * QUADS + q) * 4u + 1u],
           acc[(p * QUADS + q) * 4u + 2u],
           acc[(p * QUADS + q) * 4u + 3u],
         );
+        if (HAS_ADDEND) {
+          value += addend[at];
+        }
+        d_x[at] = value;
       }
     }
   }

@@ -35,6 +35,7 @@ declare const shader: ShaderModule<
     readonly TRANSPOSE_B: { readonly type: "bool"; readonly default: false };
     readonly A_ALIGNED: { readonly type: "bool"; readonly default: false };
     readonly B_ALIGNED: { readonly type: "bool"; readonly default: false };
+    readonly REMAINDER: { readonly type: "bool"; readonly default: true };
     readonly HAS_BIAS: { readonly type: "bool"; readonly default: false };
     readonly HAS_ADDEND: { readonly type: "bool"; readonly default: false };
     readonly RELU: { readonly type: "bool"; readonly default: false };

@@ -8,7 +8,7 @@
 //           bias from bias_offset, addend like y. a and b are read as vec4 where A_ALIGNED, B_ALIGNED (offset, leading dimension,
 //           batch stride and the contiguous extent all multiples of 4), otherwise by component; every buffer is padded to 16 bytes.
 // Dispatch  (⌈N/(4·QUADS·WG_X)⌉, ⌈M/(ROWS·WG_Y)⌉, batch)
-// Knobs     ROWS (a multiple of 4 with TRANSPOSE_A and A_ALIGNED), QUADS, WG_X, WG_Y; K advances by 4
+// Knobs     ROWS (a multiple of 4 with TRANSPOSE_A and A_ALIGNED), QUADS, WG_X, WG_Y; K advances by 4; REMAINDER: K is no multiple of 4
 // Error     |Y − exact| ≤ γ_{K+3}·(|scale|·Σ|a||b| + |bias| + |addend|)   (γ_k = k·u/(1−k·u), u = 2⁻²⁴)
 // Backward  matmul: dA = dY·op(B)ᵀ, dB = op(A)ᵀ·dY, transposed as stored
 // Oracle    test/oracle/matmul.ts
@@ -21,6 +21,7 @@ const TRANSPOSE_A: bool = false; //#knob
 const TRANSPOSE_B: bool = false; //#knob
 const A_ALIGNED: bool = false; //#knob
 const B_ALIGNED: bool = false; //#knob
+const REMAINDER: bool = true; //#knob
 const HAS_BIAS: bool = false; //#knob
 const HAS_ADDEND: bool = false; //#knob
 const RELU: bool = false; //#knob
@@ -87,9 +88,10 @@ fn matmul_register(@builtin(global_invocation_id) id: vec3<u32>) {
     b_start[j] = b_base + min(column0 + j, params.n - 1u) * select(1u, params.ldb, TRANSPOSE_B);
   }
 
-  var acc: array<vec4<f32>, ROWS * QUADS>;
-  let whole = params.k & 0xfffffffcu;
-  for (var k = 0u; k < whole; k += 4u) {
+  var acc: array<f32, ROWS * QUADS * 4u>;
+  var k = 0u;
+  // Loops that count by one to a constant: docs/kernels.md, software adapters.
+  for (var turn = params.k / 4u; turn > 0u; turn--) {
     // Entries of the rows of op(A) for four values of k.
     var a_rows: array<vec4<f32>, ROWS>;
     let a_k = k * a_step;
@@ -140,24 +142,36 @@ fn matmul_register(@builtin(global_invocation_id) id: vec3<u32>) {
         b3 = b_row(columns + vec4<u32>(3u * params.ldb));
       }
       for (var r = 0u; r < ROWS; r++) { //#unroll
-        acc[r * QUADS + q] += a_rows[r].x * b0;
-        acc[r * QUADS + q] += a_rows[r].y * b1;
-        acc[r * QUADS + q] += a_rows[r].z * b2;
-        acc[r * QUADS + q] += a_rows[r].w * b3;
+        for (var j = 0u; j < 4u; j++) { //#unroll
+          // One sum at a time, so that it stays in a register of software adapters.
+          var sum = acc[(r * QUADS + q) * 4u + j];
+          sum = sum + a_rows[r].x * b0[j];
+          sum = sum + a_rows[r].y * b1[j];
+          sum = sum + a_rows[r].z * b2[j];
+          sum = sum + a_rows[r].w * b3[j];
+          acc[(r * QUADS + q) * 4u + j] = sum;
+        }
       }
     }
+    k += 4u;
   }
-  for (var k = whole; k < params.k; k++) {
-    for (var q = 0u; q < QUADS; q++) { //#unroll
-      let b_k = vec4<f32>(
-        b_scalar(b_start[q * 4u] + k * b_step),
-        b_scalar(b_start[q * 4u + 1u] + k * b_step),
-        b_scalar(b_start[q * 4u + 2u] + k * b_step),
-        b_scalar(b_start[q * 4u + 3u] + k * b_step),
-      );
-      for (var r = 0u; r < ROWS; r++) { //#unroll
-        acc[r * QUADS + q] += a_scalar(a_start[r] + k * a_step) * b_k;
+  if (REMAINDER) {
+    for (var turn = params.k & 3u; turn > 0u; turn--) {
+      for (var q = 0u; q < QUADS; q++) { //#unroll
+        let b_k = vec4<f32>(
+          b_scalar(b_start[q * 4u] + k * b_step),
+          b_scalar(b_start[q * 4u + 1u] + k * b_step),
+          b_scalar(b_start[q * 4u + 2u] + k * b_step),
+          b_scalar(b_start[q * 4u + 3u] + k * b_step),
+        );
+        for (var r = 0u; r < ROWS; r++) { //#unroll
+          let a_k = a_scalar(a_start[r] + k * a_step);
+          for (var j = 0u; j < 4u; j++) { //#unroll
+            acc[(r * QUADS + q) * 4u + j] = acc[(r * QUADS + q) * 4u + j] + a_k * b_k[j];
+          }
+        }
       }
+      k++;
     }
   }
   let y_batch = id.z * params.y_batch_stride;
@@ -168,7 +182,7 @@ fn matmul_register(@builtin(global_invocation_id) id: vec3<u32>) {
         let column = column0 + q * 4u + j;
         if (row < params.m && column < params.n) {
           let at = y_batch + row * params.ldy + column;
-          var value = params.scale * acc[r * QUADS + q][j];
+          var value = params.scale * acc[(r * QUADS + q) * 4u + j];
           if (HAS_BIAS) {
             value += bias[params.bias_offset + column];
           }

@@ -1,5 +1,5 @@
 /** Rows of the fusion table that put what follows a convolution into its epilogue, in the order scale, bias, addend, ReLU. */
-import { type ConvAttributes, conv2dOp } from "../ops/conv.ts";
+import { type ConvAttributes, type ConvDataGradAttributes, conv2dDataGradOp, conv2dOp } from "../ops/conv.ts";
 import { type AffineAttributes, affineOp, type BinaryAttributes, broadcastOf } from "../ops/elementwise.ts";
 import { operand } from "../ops/opDefinition.ts";
 import type { Fusion, FusionContext } from "./fusion.ts";
@@ -60,6 +60,35 @@ export function binaryOfConv(node: Node, context: FusionContext): Fusion | undef
     // A view of the same elements under another shape has another result than this node's.
     if (hasAddend || relu || operand(inner.outputs, 0).shape.join() !== operand(sides, index).shape.join()) continue;
     return extended(inner, node, { hasAddend: true }, [operand(sides, 1 - index)]);
+  }
+  return undefined;
+}
+
+/** conv2dDataGrad + tensor of its shape: the cotangent of an activation that a shortcut reads, too. */
+export function addToDataGrad(node: Node, context: FusionContext): Fusion | undefined {
+  if (node.op.name !== "binary") return undefined;
+  const { kind, alpha, beta } = node.attributes as BinaryAttributes;
+  const sides = [operand(node.inputs, 0), operand(node.inputs, 1)] as const;
+  if (kind !== "add" || alpha !== 1 || beta !== 1 || sides[0].shape.join() !== sides[1].shape.join()) return undefined;
+  // The later product takes the earlier result as its addend.
+  const candidates = sides
+    .map((side, index) => ({ index, inner: context.soleProducer(side, conv2dDataGradOp.name) }))
+    .sort((a, b) => (b.inner?.id ?? -1) - (a.inner?.id ?? -1));
+  for (const { index, inner } of candidates) {
+    if (!inner || operand(inner.outputs, 0).shape.join() !== operand(sides, index).shape.join()) continue;
+    const attributes = inner.attributes as ConvDataGradAttributes;
+    if (attributes.hasAddend) continue;
+    return {
+      result: {
+        ...inner,
+        inputs: [...inner.inputs, operand(sides, 1 - index)],
+        outputs: node.outputs,
+        label: node.label,
+        attributes: { ...attributes, hasAddend: true },
+      },
+      inner,
+      isAbsorbed: true,
+    };
   }
   return undefined;
 }

@@ -10,6 +10,7 @@
  *   | matmul + tensor of its shape             | matmul with addend          |
  *   | relu(matmul)                             | matmul with ReLU            |
  *   | conv2d · row, + row, + tensor, its ReLU  | conv2d with that epilogue   |
+ *   | conv2dDataGrad + tensor of its shape     | conv2dDataGrad with addend  |
  *   | scale, offset or ReLU of scale(x)        | one affine                  |
  *
  * A chain is fused only where its inner tensor has no other consumer (a scale before a matmul may have: it stays for them), and where no
@@ -18,7 +19,7 @@
 import { type AffineAttributes, affineOp, type BinaryAttributes, broadcastOf } from "../ops/elementwise.ts";
 import { type MatmulAttributes, matmulOp } from "../ops/matmul.ts";
 import { operand } from "../ops/opDefinition.ts";
-import { binaryOfConv, reluOfConv } from "./convFusion.ts";
+import { addToDataGrad, binaryOfConv, reluOfConv } from "./convFusion.ts";
 import type { Graph, Node, Tensor } from "./graph.ts";
 
 /** Memory a tensor stands for: the base of a view, or itself. */
@@ -109,6 +110,7 @@ const FUSIONS: readonly FusionRule[] = [
   scaleOfScale,
   reluOfConv,
   binaryOfConv,
+  addToDataGrad,
 ];
 
 function isPureScale(node: Node | undefined): node is Node {

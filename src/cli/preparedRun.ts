@@ -1,8 +1,8 @@
 /** A run with the folder it goes to: new, or gone on with from what the folder holds. */
 import { join } from "node:path";
 import { parseSafetensors } from "../data/index.ts";
-import { CHECKPOINT_FILE } from "../experiments/checkpointFile.ts";
 import type { ResumeState, RunConfig } from "../experiments/contract.ts";
+import { CHECKPOINT_FILE } from "../experiments/contract.ts";
 import { validateConfig } from "./config/resolve.ts";
 import { RunFolder } from "./runFolder.ts";
 

@@ -19,8 +19,8 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { EngineError } from "../errors.ts";
-import { CHECKPOINT_FILE } from "../experiments/checkpointFile.ts";
 import type { MetricsRecord, RunConfig } from "../experiments/contract.ts";
+import { CHECKPOINT_FILE } from "../experiments/contract.ts";
 import { metricsLine } from "../experiments/metricsLine.ts";
 import { readRunFolder, type StoredRun } from "../report/readRun.ts";
 

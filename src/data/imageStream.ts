@@ -6,7 +6,7 @@
 // at most once.
 
 import { dataError } from "./dataError.ts";
-import type { PixelLayout } from "./imageSet.ts";
+import type { ImageSet, PixelLayout } from "./imageSet.ts";
 import { CounterRandom, RandomStream } from "./random.ts";
 
 /** A file of images of one size, read in runs. */
@@ -20,6 +20,16 @@ export interface ImageFile {
   readonly layout: PixelLayout;
   /** Reads images `first`, …, as many as fill `target` exactly. @throws EngineError DATA-… */
   read(first: number, target: Uint8Array): Promise<void>;
+}
+
+/** Images that the host holds, as a file to read from. */
+export function heldImageFile({ pixels, ...images }: ImageSet): ImageFile {
+  const { name, count, height, width, channels, layout } = images;
+  const read = async (first: number, target: Uint8Array) => {
+    const start = first * layout.imageStride;
+    target.set(pixels.subarray(start, start + target.byteLength));
+  };
+  return { name, count, height, width, channels, layout, read };
 }
 
 export interface StreamOptions {

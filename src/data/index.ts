@@ -8,6 +8,7 @@ export { type HttpFolderOptions, type HttpOptions, httpFolder, httpSource } from
 export { readIdx, readMnist } from "./idx.ts";
 export { type ImageReadOptions, type ImageSet, type PixelLayout, pixelAt, sha256Hex } from "./imageSet.ts";
 export {
+  heldImageFile,
   type ImageFile,
   planStream,
   type StreamOptions,

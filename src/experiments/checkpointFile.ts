@@ -5,12 +5,10 @@ import { encodeSafetensors, parseSafetensors } from "../data/index.ts";
 import { EngineError } from "../errors.ts";
 import type { NamedWeight } from "../nn/weights.ts";
 import { restoreTensors, type StateBuffer, stateTensors, type TrainingState } from "../train/checkpoint.ts";
-import { type ResumeState, RUN_FORMAT, type RunConfig } from "./contract.ts";
+import { CHECKPOINT_FILE, type ResumeState, RUN_FORMAT, type RunConfig } from "./contract.ts";
 
 /** Time between checkpoints: what a killed run loses at most, beside the records, which are kept as they are made. */
 export const CHECKPOINT_MS = 5_000;
-
-export const CHECKPOINT_FILE = "checkpoint.safetensors";
 
 /** What a checkpoint belongs to: the run's configuration and the data it was trained on. */
 export interface CheckpointOwner {

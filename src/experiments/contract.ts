@@ -15,6 +15,9 @@ import type { OperatorTrainingConfig } from "./operatorTraining/config.ts";
 /** Version of the configuration's and the run folder's layout; a reader refuses later ones. */
 export const RUN_FORMAT = 1;
 
+/** Name of a run's checkpoint in its folder. */
+export const CHECKPOINT_FILE = "checkpoint.safetensors";
+
 /** The kernel and its knobs that a dispatch of a plan runs. */
 export interface KernelVariant {
   readonly kernel: string;

@@ -42,6 +42,7 @@ import symmetricPowerShader from "../../shaders/linalg/symmetric_power.wgsl";
 import symmetricPowerGradShader from "../../shaders/linalg/symmetric_power_grad.wgsl";
 import softmaxCrossEntropyShader from "../../shaders/loss/softmax_cross_entropy.wgsl";
 import matmulRegisterShader from "../../shaders/matmul/matmul_register.wgsl";
+import matmulSubgroupShader from "../../shaders/matmul/matmul_subgroup.wgsl";
 import matmulWorkgroupShader from "../../shaders/matmul/matmul_workgroup.wgsl";
 import batchNormApplyShader from "../../shaders/norm/batch_norm_apply.wgsl";
 import batchNormGradApplyShader from "../../shaders/norm/batch_norm_grad_apply.wgsl";
@@ -102,6 +103,11 @@ export const columnStandardizeGrad = defineKernel(columnStandardizeGradShader, c
 export const matmulRegister = defineKernel(matmulRegisterShader, ({ batch, m, n }, { ROWS, QUADS, WG_X, WG_Y }) => [
   ceilDiv(n, 4 * QUADS * WG_X),
   ceilDiv(m, ROWS * WG_Y),
+  batch,
+]);
+export const matmulSubgroup = defineKernel(matmulSubgroupShader, ({ batch, m, n }, { ROWS, QUADS, WG }) => [
+  ceilDiv(n, 4 * QUADS),
+  ceilDiv(m, ROWS * WG),
   batch,
 ]);
 export const matmulWorkgroup = defineKernel(matmulWorkgroupShader, ({ batch, m, n }, { ROWS }) => [

@@ -24,6 +24,8 @@ export interface ConvAttributes extends ConvPlacement, ConvEpilogue {}
 export interface ConvDataGradAttributes extends ConvPlacement {
   /** Height and width of x, which the strides leave open. */
   readonly input: Pair;
+  /** A third operand of x's shape is added; false unless given. */
+  readonly hasAddend?: boolean;
 }
 
 export interface ConvWeightGradAttributes extends ConvPlacement {
@@ -57,14 +59,7 @@ export const conv2dOp: OpDefinition<ConvAttributes> = {
         "Give it one entry per output channel.",
       );
     }
-    if (hasAddend && operand(inputs, inputs.length - 1).shape.join() !== shape.join()) {
-      throw shapeError(
-        "conv2d",
-        inputs,
-        `the addend has not the result's shape ${shapeText(shape)}`,
-        "Add a tensor of the result's shape.",
-      );
-    }
+    if (hasAddend) requireAddend("conv2d", inputs, shape);
     return [{ shape, dtype: "f32" }];
   },
   flops: (inputs, _outputs, attributes) => convFlops(forwardGeometry(inputs, attributes)),
@@ -73,6 +68,13 @@ export const conv2dOp: OpDefinition<ConvAttributes> = {
     return forwardCalls(geometry, chooseConv(geometry, "forward", target).variant, attributes);
   },
 };
+
+/** The addend is the last operand. */
+function requireAddend(op: string, inputs: readonly TensorSpec[], shape: readonly number[]): void {
+  if (operand(inputs, inputs.length - 1).shape.join() === shape.join()) return;
+  const why = `the addend has not the result's shape ${shapeText(shape)}`;
+  throw shapeError(op, inputs, why, "Add a tensor of the result's shape.");
+}
 
 /** Geometry of dy and the filter, checked against the output that the attributes' input size gives. */
 function dataGradGeometry(inputs: readonly TensorSpec[], attributes: ConvDataGradAttributes): ConvGeometry {
@@ -103,19 +105,22 @@ function requireCotangent(op: string, inputs: readonly TensorSpec[], dY: TensorS
   );
 }
 
-/** dy [N, OH, OW, Co], filter [KH, KW, Ci, Co] → dx [N, H, W, Ci]. */
+/** dy [N, OH, OW, Co], filter [KH, KW, Ci, Co], with hasAddend a tensor of x's shape → dx [N, H, W, Ci]. */
 export const conv2dDataGradOp: OpDefinition<ConvDataGradAttributes> = {
   name: "conv2dDataGrad",
   infer(inputs, attributes) {
-    requireInputs("conv2dDataGrad", inputs, 2);
+    const { hasAddend = false } = attributes;
+    requireInputs("conv2dDataGrad", inputs, hasAddend ? 3 : 2);
     requireF32("conv2dDataGrad", inputs);
     const { batch, input, inChannels } = dataGradGeometry(inputs, attributes);
-    return [{ shape: [batch, ...input, inChannels], dtype: "f32" }];
+    const shape = [batch, ...input, inChannels];
+    if (hasAddend) requireAddend("conv2dDataGrad", inputs, shape);
+    return [{ shape, dtype: "f32" }];
   },
   flops: (inputs, _outputs, attributes) => convFlops(dataGradGeometry(inputs, attributes)),
   lower({ inputs, attributes, target }) {
     const geometry = dataGradGeometry(inputs, attributes);
-    return dataGradCalls(geometry, chooseConv(geometry, "dataGrad", target).variant);
+    return dataGradCalls(geometry, chooseConv(geometry, "dataGrad", target).variant, attributes.hasAddend);
   },
 };
 

@@ -145,16 +145,23 @@ function tileKnobs({ pixels, quads, workgroup }: RegisterVariant | BatchedVarian
   return { PIXELS: pixels, QUADS: quads, WG: workgroup };
 }
 
-/** Operands dy, filter; the output is dx. */
-export function dataGradCalls(geometry: ConvGeometry, variant: ConvVariant): KernelCall[] {
+/** Operands dy, filter and with `hasAddend` what is added; the output is dx. */
+export function dataGradCalls(geometry: ConvGeometry, variant: ConvVariant, hasAddend = false): KernelCall[] {
   const { input: inputSize, output, kernel, stride, padding, inChannels, outChannels } = geometry;
-  const bindings = { d_y: input(0), filter_taps: input(1), d_x: OUTPUT };
+  const addend = hasAddend ? input(2) : UNUSED;
+  const bindings = { d_y: input(0), filter_taps: input(1), addend, d_x: OUTPUT };
   const params = { ...extents(geometry), kernel_h: kernel[0], pad_h: padding[0] };
   if (variant.family === "workgroup") {
     return [
       {
         kernel: conv2dDataGradWorkgroup,
-        knobs: { ROWS: variant.rows, CO: outChannels, STRIDE_H: stride[0], STRIDE_W: stride[1] },
+        knobs: {
+          ROWS: variant.rows,
+          CO: outChannels,
+          STRIDE_H: stride[0],
+          STRIDE_W: stride[1],
+          HAS_ADDEND: hasAddend,
+        },
         params: { ...params, kernel_w: kernel[1], pad_w: padding[1], ci: inChannels },
         bindings,
       },
@@ -174,6 +181,7 @@ export function dataGradCalls(geometry: ConvGeometry, variant: ConvVariant): Ker
     PAD_W: padding[1],
     EDGE_LEFT: clamp(kernel[1] - first),
     EDGE_RIGHT: clamp(columns - (output[1] + kernel[1] - first - lastTile)),
+    HAS_ADDEND: hasAddend,
   };
   return [
     {

@@ -16,8 +16,8 @@ const WORKGROUP = 16;
 /** Work of a dispatch from which on a pipeline that compiles twice as long pays within a few dozen steps. */
 const LARGE_FLOPS = 5e8;
 
-/** Groups of four lanes that keep some cores busy; each has its own partial sums. */
-const WEIGHT_GRAD_TEAMS = 32;
+/** Groups of four lanes that keep some cores busy (SwiftShader divides a dispatch by 16); each has its own partial sums. */
+const WEIGHT_GRAD_TEAMS = 8;
 
 /** Widest tile of a row: a row up to this width is one tile, whose padding is known when compiling. */
 const WIDEST = 8;
@@ -43,7 +43,7 @@ export function batchedTile(
   };
 }
 
-/** Weight gradient: a filter row × 4 × 4 to 16 channels, about 8 pixels at once. */
+/** Weight gradient: a filter row × 4 × 4 to 16 channels, 3 to 8 pixels at once. */
 export function batchedWeightGrad(
   geometry: ConvGeometry,
   { hasSubgroups = false }: Target,
@@ -59,8 +59,9 @@ export function batchedWeightGrad(
       family: "batched",
       pixels,
       quads,
-      rows: Math.max(1, Math.floor(WIDEST / pixels)),
-      workgroup: Math.min(WORKGROUP, 4 * ceilDiv(filterRows, 4)),
+      rows: Math.max(1, Math.floor(4 / pixels)),
+      // One team each: a workgroup of another size would be another pipeline.
+      workgroup: 4,
       hasSubgroups,
     },
     splits: Math.min(ceilDiv(WEIGHT_GRAD_TEAMS, teams), batch * output[0]),

@@ -15,7 +15,8 @@ export interface ConvChoice {
 
 /**
  * GPUs: the workgroup family where its tiles of 64 × 64 are mostly filled, register tiles of 4 pixels × 8 channels otherwise, small enough
- * for ten waves. A weight gradient with kernels wider than 3 would spill in registers and takes the workgroup family whatever its size.
+ * for ten waves. A weight gradient with kernels wider than 3 would spill in registers and takes the workgroup family whatever its size, or
+ * the family that was asked for.
  * Software adapters: register tiles with images side by side (convSoftware.ts), from a batch of four on.
  */
 export function chooseConv(geometry: ConvGeometry, product: ConvProduct, target: Target): ConvChoice {
@@ -70,7 +71,9 @@ function chooseWeightGrad(geometry: ConvGeometry, target: Target): ConvChoice {
   const rows = batch * output[0];
   const entries = kernel[0] * kernel[1] * inChannels;
   const isFilled = entries >= 64 && outChannels >= 48;
-  if (target.matmulFamily === "workgroup" && (isFilled || kernel[1] > 3)) {
+  // Registers hold no filter row wider than 3 on a GPU, even where that family is asked for.
+  const isWide = !target.isSoftware && kernel[1] > 3;
+  if (isWide || (target.matmulFamily === "workgroup" && isFilled)) {
     // 512 workgroups fill a GPU; a split keeps at least 256 pixels.
     const tiles = ceilDiv(entries, 64) * ceilDiv(outChannels, 64);
     const splits = Math.min(ceilDiv(512, tiles), ceilDiv(rows * output[1], 256), rows);

@@ -1,7 +1,7 @@
 /** Matrix product with a fused epilogue, and the table that picks its kernel. */
 import { ceilDiv, MAX_GRID_DIMENSION } from "../kernels/grid.ts";
 import type { Kernel } from "../kernels/kernel.ts";
-import { matmulRegister, matmulWorkgroup } from "../kernels/library.ts";
+import { matmulRegister, matmulSubgroup, matmulWorkgroup } from "../kernels/library.ts";
 import type { KnobValues } from "../kernels/specialize.ts";
 import {
   asMatrices,
@@ -121,12 +121,13 @@ function lowerMatmul({ inputs, outputs, attributes, target }: LowerContext<Matmu
   };
   const aligned = (tensor: PlacedTensor, leading: number, batchStride: number): boolean =>
     [tensor.offset, leading, batch > 1 ? batchStride : 0].every((extent) => extent % 4 === 0);
+  const addendIndex = hasAddend ? inputs.length - 1 : undefined;
   const { kernel, knobs } = chooseMatmul(shape, target, {
     transposeA,
     aAligned: aligned(a, lda, m * k),
     bAligned: aligned(b, ldb, k * n),
+    yAligned: [y, ...inputs.slice(2)].every((tensor) => aligned(tensor, n, m * n)),
   });
-  const addendIndex = hasAddend ? inputs.length - 1 : undefined;
   const unused: Operand = { kind: "unused" };
   return [
     {
@@ -161,28 +162,41 @@ function lowerMatmul({ inputs, outputs, attributes, target }: LowerContext<Matmu
   ];
 }
 
+/** Whether operands are read as vec4, and results written. */
 interface Alignment {
   readonly transposeA: boolean;
   readonly aAligned: boolean;
   readonly bAligned: boolean;
+  /** The result, and with it bias and addend; false unless given. */
+  readonly yAligned?: boolean;
 }
+
+/** Multiply-adds from which on a tile that compiles for two seconds on a software adapter pays within a few dozen steps. */
+const LARGE_PRODUCT = 5e7;
 
 /**
  * The default table (docs/kernels.md). GPUs: the workgroup family for products of at least 64 × 32 with K ≥ 64, else register tiles of
  * 8 × 4, small enough for many waves. Software adapters: register tiles as large as the product fills, since there a load costs about
- * as much as eight multiply-adds, in small workgroups, which they schedule with less overhead.
+ * as much as twenty multiply-adds, in small workgroups, which they schedule with less overhead; with subgroups, where all is vec4, four
+ * neighbours have the same columns and share their loads.
  */
 export function chooseMatmul(
-  { m, n, k }: MatmulShape,
+  shape: MatmulShape,
   target: Target,
-  { transposeA, aAligned, bAligned }: Alignment,
+  alignment: Alignment,
 ): { readonly kernel: Kernel; readonly knobs: KnobValues } {
+  const { m, n, k } = shape;
+  const { transposeA, aAligned, bAligned, yAligned = false } = alignment;
   if (target.matmulFamily === "workgroup" && m >= 64 && n >= 32 && k >= 64) {
     // Tall tiles only when enough of them remain to fill a GPU.
     const tall = ceilDiv(m, 128) * ceilDiv(n, 64) >= 128;
     return { kernel: matmulWorkgroup, knobs: { ROWS: tall ? 8 : 4 } };
   }
   const aVector = aAligned && (!transposeA || m % 4 === 0);
+  const isVector = aVector && bAligned && yAligned && k % 4 === 0;
+  if (target.isSoftware && target.hasSubgroups && isVector && m >= 16) {
+    return { kernel: matmulSubgroup, knobs: sharedTile(shape) };
+  }
   const heights = aVector && transposeA ? [8, 4] : target.isSoftware ? [8, 10, 6, 5, 4] : [8, 5, 4];
   const rows = leastWaste(m, heights);
   const quads = target.isSoftware ? (n <= 12 ? ceilDiv(n, 4) : leastWaste(n, [8, 4]) / 4) : 1;
@@ -198,7 +212,21 @@ export function chooseMatmul(
       WG_Y: Math.max((target.isSoftware ? 8 : 64) / workgroupX, leastY),
       A_ALIGNED: aVector,
       B_ALIGNED: bAligned,
+      REMAINDER: k % 4 !== 0,
     },
+  };
+}
+
+/** Of matmul_subgroup: 4 or 8 rows so that four neighbours have some, up to 16 columns, 32 in a large product. */
+function sharedTile({ batch, m, n, k }: MatmulShape): KnobValues {
+  const isLarge = batch * m * n * k >= LARGE_PRODUCT;
+  const rows = m >= 64 ? 8 : 4;
+  const candidates = [8, 7, 6, 5, 4, 3, 2, 1].filter((quads) => quads <= (isLarge ? 8 : 4));
+  return {
+    ROWS: rows,
+    QUADS: leastWaste(n / 4, candidates),
+    STEPS: isLarge && k % 8 === 0 ? 2 : 1,
+    WG: Math.min(16, 4 * ceilDiv(ceilDiv(m, rows), 4)),
   };
 }
 

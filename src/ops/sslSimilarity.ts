@@ -132,7 +132,7 @@ export const similarityOp: OpDefinition<SimilarityAttributes> = {
   },
 };
 
-/** A rectangle of the weight matrix, and which of its sides are anchors. */
+/** A rectangle of the weight matrix, which of its sides are anchors, and whose derivatives it gives. */
 interface Part {
   readonly rowStart: number;
   readonly rows: number;
@@ -140,14 +140,16 @@ interface Part {
   readonly columns: number;
   readonly rowStat: boolean;
   readonly columnStat: boolean;
+  /** Its columns' embeddings take theirs from it, too: by the transposed product. */
+  readonly isForBoth?: boolean;
 }
 
 function partsOf(pairs: number, isAcross: boolean): Part[] {
+  const anchors = { rowStart: 0, rows: pairs, columnStart: pairs, columns: pairs, rowStat: true, columnStat: false };
+  // One matrix serves both views where it need not be made in pieces.
+  if (isAcross && pairs * pairs <= MOST_WEIGHTS) return [{ ...anchors, isForBoth: true }];
   const whole: Part[] = isAcross
-    ? [
-        { rowStart: 0, rows: pairs, columnStart: pairs, columns: pairs, rowStat: true, columnStat: false },
-        { rowStart: pairs, rows: pairs, columnStart: 0, columns: pairs, rowStat: false, columnStat: true },
-      ]
+    ? [anchors, { rowStart: pairs, rows: pairs, columnStart: 0, columns: pairs, rowStat: false, columnStat: true }]
     : [{ rowStart: 0, rows: 2 * pairs, columnStart: 0, columns: 2 * pairs, rowStat: true, columnStat: true }];
   return whole.flatMap((part) => {
     const height = Math.max(8, 8 * Math.floor(MOST_WEIGHTS / part.columns / 8));
@@ -217,19 +219,24 @@ function weightsCall(part: Part, { sizes, attributes, weights, separate, target 
   };
 }
 
-/** dU of the part's rows: weights · u of its columns. */
+/** dU of the part's rows: weights · u of its columns; and of its columns, where the part is for both. */
 function productCalls(part: Part, { stride }: Sizes, weights: Operand, target: Target): KernelCall[] {
-  const { rowStart, rows, columnStart, columns } = part;
-  const calls = matmulOp.lower({
-    inputs: [
-      { shape: [rows, columns], dtype: "f32", offset: 0 },
-      { shape: [columns, stride], dtype: "f32", offset: columnStart * stride },
-    ],
-    outputs: [{ shape: [rows, stride], dtype: "f32", offset: rowStart * stride }],
-    attributes: { transposeA: false, transposeB: false, scale: 1, hasBias: false, hasAddend: false, relu: false },
-    target,
-  });
-  return calls.map((call) => ({
+  const { rowStart, rows, columnStart, columns, isForBoth = false } = part;
+  const product = (transposeA: boolean): readonly KernelCall[] => {
+    const [from, fromRows, to, toRows] = transposeA
+      ? [rowStart, rows, columnStart, columns]
+      : [columnStart, columns, rowStart, rows];
+    return matmulOp.lower({
+      inputs: [
+        { shape: [rows, columns], dtype: "f32", offset: 0 },
+        { shape: [fromRows, stride], dtype: "f32", offset: from * stride },
+      ],
+      outputs: [{ shape: [toRows, stride], dtype: "f32", offset: to * stride }],
+      attributes: { transposeA, transposeB: false, scale: 1, hasBias: false, hasAddend: false, relu: false },
+      target,
+    });
+  };
+  return [...product(false), ...(isForBoth ? product(true) : [])].map((call) => ({
     ...call,
     bindings: { ...call.bindings, a: weights, b: { kind: "input", index: 0 } },
   }));

@@ -14,7 +14,7 @@ export interface CrossViewInfoNceOptions {
  * over rows. Negatives are the other rows of the second view only. The recipe of the golden training step (rows 0–15 against 16–31, τ =
  * 0.5). Both directions: call it twice and average.
  *
- * Three dispatches forward, five backward (two of them matrix products).
+ * Three dispatches forward, four backward (two of them matrix products).
  *
  * @param za [rows, d], anchors
  * @param zb [rows, d]

@@ -9,7 +9,8 @@ export const SUBMITS_IN_FLIGHT = 2;
 export class Pace {
   readonly #clock: () => number;
   #perSubmit = 1;
-  #eachMs = 0;
+  /** What a repetition took in the last two submits; nothing is expected before there are two. */
+  #lastMs: readonly [number, number] = [0, 0];
   #previousCompletion = 0;
 
   /** @param clock milliseconds, monotonic */
@@ -22,10 +23,14 @@ export class Pace {
     return this.#perSubmit;
   }
 
-  /** When a submit of `count` repetitions is expected to be done, from now on, in milliseconds. */
+  /**
+   * When a submit of `count` repetitions is expected to be done, from now on, in milliseconds: by the shorter of the last two times. Whoever
+   * sleeps until then notices late what took longer once only (the first submit compiles pipelines), and that lateness is part of the next
+   * time; by the last time alone it would grow from submit to submit.
+   */
   expectedMs(count: number, submittedAt: number): number {
     const before = Math.max(this.#previousCompletion, submittedAt);
-    return Math.max(0, before + count * this.#eachMs - this.#clock());
+    return Math.max(0, before + count * Math.min(...this.#lastMs) - this.#clock());
   }
 
   /** Notes that a submit of `count` repetitions has completed; submits complete in order. */
@@ -34,7 +39,7 @@ export class Pace {
     const elapsed = now - Math.max(this.#previousCompletion, submittedAt);
     this.#previousCompletion = now;
     if (count === 0) return;
-    this.#eachMs = elapsed / count;
+    this.#lastMs = [this.#lastMs[1], elapsed / count];
     const wanted = (count * TARGET_SUBMIT_MS) / Math.max(elapsed, 0.1);
     this.#perSubmit = Math.max(1, Math.floor(Math.min(wanted, 2 * this.#perSubmit)));
   }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type ConvOptions, conv2d } from "../../src/autodiff/conv.ts";
 import { add, multiply, relu, scale, sum } from "../../src/autodiff/functions.ts";
-import { grad } from "../../src/autodiff/grad.ts";
+import { grad, vjp } from "../../src/autodiff/grad.ts";
 import { Graph, type Tensor } from "../../src/autodiff/graph.ts";
 import { planGraph } from "../../src/autodiff/planner.ts";
 import { outputExtent, type Pair } from "../../src/ops/convGeometry.ts";
@@ -196,6 +196,34 @@ describe("what a plan does with a convolution", () => {
       scale: oracle.conv2d(sizes as unknown as oracle.ConvOperands, spec),
     });
   });
+
+  it.each(Object.entries(TARGETS))(
+    "adds a shortcut's cotangent inside the data gradient, with the bits of a dispatch of its own: %s",
+    async (_name, target) => {
+      const { shapes, feeds } = prepare(PROBLEMS["3 × 3, stride 2"]!);
+      const random = new TestRandom(10);
+      const graph = new Graph();
+      const [x, filter, r] = [
+        graph.input("x", shapes.x),
+        graph.input("filter", shapes.filter),
+        graph.input("r", shapes.r),
+      ];
+      const other = graph.input("other", shapes.x);
+      const both = { ...feeds, other: random.normals(x.elements) };
+      // Two cotangents reach x: one through the convolution, one on its own.
+      const y = conv2d(x, filter, { stride: 2, padding: 1 });
+      const [whole] = vjp([y, x], [r, other], [x]);
+      const { calls } = planGraph({ graph, programs: { main: [whole!] }, outputs: { whole: whole! }, target });
+      expect(calls.filter(({ kernel }) => kernel.name.includes("data_grad"))).toHaveLength(1);
+      expect(calls.map(({ kernel }) => kernel.name)).not.toContain("elementwise/elementwise_binary");
+      expect(calls.find(({ kernel }) => kernel.name.includes("data_grad"))?.knobs.HAS_ADDEND).toBe(true);
+      const fused = await evaluate(engine(), graph, both, { whole: whole! }, target);
+      const [part] = vjp([y], [r], [x]);
+      const apart = await evaluate(engine(), graph, both, { part: part! }, target);
+      const expected = apart.part.map((value, index) => Math.fround(value + both.other[index]!));
+      expect([...fused.whole]).toEqual([...expected]);
+    },
+  );
 
   it("keeps apart what the order of the epilogue does not allow, and what others read", () => {
     const graph = new Graph();

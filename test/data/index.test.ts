@@ -28,6 +28,7 @@ describe("src/data", () => {
       "extentBias",
       "gaussianPairs",
       "gaussianPairs64",
+      "heldImageFile",
       "httpFolder",
       "httpSource",
       "memoryFolder",

@@ -147,7 +147,7 @@ async function checkForward(family: Family, options: Case, context: TestContext)
   expect(actual).toMatchOracle(expected, { factor: gamma(depth + 3), scale: magnitude });
 }
 
-/** At most as many products as a filter has entries per channel: γ_K. */
+/** At most as many products as a filter has entries per channel, then the addend: γ_{K+1}. */
 async function checkDataGrad(family: Family, options: Case): Promise<void> {
   const spec = geometryOf(options);
   const { set = "normal" } = options;
@@ -155,12 +155,20 @@ async function checkDataGrad(family: Family, options: Case): Promise<void> {
   const dY = values(set, spec.batch * spec.output[0] * spec.output[1] * spec.outChannels, random, 5);
   const filter = values(set, spec.kernel[0] * spec.kernel[1] * spec.inChannels * spec.outChannels, random, 5);
   const elements = spec.batch * spec.input[0] * spec.input[1] * spec.inChannels;
-  const calls = dataGradCalls(spec, family.variant(spec.stride[1], spec.input[1]));
-  const actual = await runConv(engine(), calls, [dY, filter], elements, { unroll: family.unroll });
-  expect(actual).toMatchOracle(oracle.conv2dDataGrad(dY, filter, spec), {
-    factor: gamma(spec.kernel[0] * spec.kernel[1] * spec.outChannels),
-    scale: oracle.conv2dDataGrad(absolute(dY), absolute(filter), spec),
-  });
+  const hasAddend = options.epilogue?.hasAddend ?? false;
+  const addend = hasAddend ? random.normals(elements) : new Float32Array(elements);
+  const calls = dataGradCalls(spec, family.variant(spec.stride[1], spec.input[1]), hasAddend);
+  const inputs = hasAddend ? [dY, filter, addend] : [dY, filter];
+  const actual = await runConv(engine(), calls, inputs, elements, { unroll: family.unroll });
+  const plus = (sums: Float64Array, sign: (value: number) => number) =>
+    sums.map((value, index) => value + sign(addend[index]!));
+  expect(actual).toMatchOracle(
+    plus(oracle.conv2dDataGrad(dY, filter, spec), (value) => value),
+    {
+      factor: gamma(spec.kernel[0] * spec.kernel[1] * spec.outChannels + Number(hasAddend)),
+      scale: plus(oracle.conv2dDataGrad(absolute(dY), absolute(filter), spec), Math.abs),
+    },
+  );
 }
 
 /** Every term passes through at most as many additions as there are pixels: a split's, then those of the partial sums. */
@@ -248,6 +256,10 @@ for (const [name, family] of Object.entries(FAMILIES)) {
       it(`epilogue ${Object.keys(epilogue).join(" ")}`, (context) =>
         checkForward(family, { ...image, epilogue }, context));
     }
+    it("a data gradient and an addend", async (context) => {
+      await checkForward(family, image, context);
+      await checkDataGrad(family, { ...image, epilogue: { hasAddend: true } });
+    });
   });
 }
 

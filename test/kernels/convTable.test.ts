@@ -44,6 +44,10 @@ describe("chooseConv", () => {
     // 7 × 7 × 4 against 64 channels fills a tile; the image has four channels only.
     expect(PRODUCTS.map((product) => family("ImageNet stem", product))).toEqual(["workgroup", "register", "workgroup"]);
     expect(family("stride 3", "weightGrad")).toBe("workgroup");
+    // Even where the register family is asked for.
+    const registers: Target = { ...GPU, matmulFamily: "register" };
+    expect(chooseConv(NETWORKS["stride 3"]!, "weightGrad", registers).variant.family).toBe("workgroup");
+    expect(chooseConv(NETWORKS["16 channels"]!, "weightGrad", registers).variant.family).toBe("register");
   });
 
   it("takes tall tiles where enough of them remain, and splits until a GPU is full", () => {
@@ -51,7 +55,8 @@ describe("chooseConv", () => {
     expect(chooseConv(NETWORKS["64 channels, 8 × 8"]!, "forward", GPU).variant).toMatchObject({ rows: 4 });
     expect(chooseConv(square(256, 32, 64, 64), "weightGrad", GPU).splits).toBe(57);
     expect(chooseConv(NETWORKS["ResNet-18, 512 channels"]!, "weightGrad", GPU).splits).toBe(1);
-    expect(chooseConv(NETWORKS["16 channels"]!, "weightGrad", SOFTWARE).splits).toBe(6);
+    // Twelve filter rows by two pairs of channel groups are six teams of four: two parts give each core some.
+    expect(chooseConv(NETWORKS["16 channels"]!, "weightGrad", SOFTWARE).splits).toBe(2);
   });
 
   it("puts images side by side on software adapters from a batch of four on, and shares loads where there are subgroups", () => {

@@ -1,10 +1,11 @@
 /** Both families of matrix products through the same tests: against the oracle, and against each other to the bit. */
 import { describe, expect, it } from "vitest";
 import type { Kernel } from "../../src/kernels/kernel.ts";
-import { matmulRegister, matmulWorkgroup } from "../../src/kernels/library.ts";
+import { matmulRegister, matmulSubgroup, matmulWorkgroup } from "../../src/kernels/library.ts";
 import { absolute } from "../oracle/elementwise.ts";
 import { type MatmulSpec, matmul } from "../oracle/matmul.ts";
 import { useEngine } from "../support/device.ts";
+import { skipWithoutFeatures } from "../support/features.ts";
 import { gamma } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
 import { bitsOf, runF32, VALUE_SETS, type ValueSet, values } from "./runF32.ts";
@@ -80,6 +81,8 @@ interface Case {
   readonly scale?: number;
   readonly alignA?: boolean;
   readonly alignB?: boolean;
+  /** The result, bias and addend. */
+  readonly alignY?: boolean;
   /** Gaps between rows, between matrices and before the first: leading dimensions and offsets beyond the packed ones. */
   readonly gaps?: boolean;
   readonly set?: ValueSet;
@@ -102,7 +105,7 @@ const ALIGNMENTS = [
 /** Operands, reference and its magnitudes for a case; the same for every family. */
 function prepare(options: Case) {
   const { m, n, k, batch = 1, transpose = "NN", scale = 1, gaps = false, set = "normal", relu = false } = options;
-  const { bias: hasBias = false, addend: hasAddend = false, alignA = false, alignB = false } = options;
+  const { bias: hasBias = false, addend: hasAddend = false, alignA = false, alignB = false, alignY = false } = options;
   const [transposeA, transposeB] = TRANSPOSES[transpose];
   const random = new TestRandom(m + 100 * n + 10_000 * k);
   // Aligned operands keep to multiples of 4, others avoid them.
@@ -110,10 +113,10 @@ function prepare(options: Case) {
   const offset = (aligned: boolean) => (gaps ? (aligned ? 8 : 3) : 0);
   const lda = pad(transposeA ? m : k, alignA);
   const ldb = pad(transposeB ? k : n, alignB);
-  const ldy = n + (gaps ? 2 : 0);
+  const ldy = n + (gaps ? (alignY ? 4 : 2) : 0);
   const aBatchStride = lda * (transposeA ? k : m) + (gaps ? (alignA ? 4 : 1) : 0);
   const bBatchStride = ldb * (transposeB ? n : k) + (gaps ? (alignB ? 4 : 5) : 0);
-  const yBatchStride = ldy * m + (gaps ? 1 : 0);
+  const yBatchStride = ldy * m + (gaps ? (alignY ? 8 : 1) : 0);
   const spec: MatmulSpec = {
     batch,
     m,
@@ -130,9 +133,9 @@ function prepare(options: Case) {
     relu,
     aOffset: offset(alignA),
     bOffset: offset(alignB),
-    yOffset: gaps ? 5 : 0,
-    addendOffset: gaps ? 2 : 0,
-    biasOffset: gaps ? 3 : 0,
+    yOffset: gaps ? (alignY ? 8 : 5) : 0,
+    addendOffset: gaps ? (alignY ? 4 : 2) : 0,
+    biasOffset: gaps ? (alignY ? 12 : 3) : 0,
     scale: Math.fround(scale),
   };
   const a = values(set, spec.aOffset + batch * aBatchStride, random);
@@ -144,12 +147,16 @@ function prepare(options: Case) {
 }
 
 /** Whether a case is one that an aligned variant accepts; a test that asks for an impossible one is itself wrong. */
-function assertAligned({ spec, alignA, alignB }: { spec: MatmulSpec; alignA: boolean; alignB: boolean }): void {
+function assertAligned(spec: MatmulSpec, { alignA, alignB, alignY }: Case): void {
   const isMultiple = (...numbers: number[]) => numbers.every((number) => number % 4 === 0);
   if (alignA)
     expect(isMultiple(spec.lda, spec.aOffset, spec.aBatchStride, spec.transposeA ? spec.m : spec.k)).toBe(true);
   if (alignB)
     expect(isMultiple(spec.ldb, spec.bOffset, spec.bBatchStride, spec.transposeB ? spec.k : spec.n)).toBe(true);
+  if (alignY) {
+    const { n, k, ldy, yOffset, addendOffset, biasOffset, yBatchStride } = spec;
+    expect(isMultiple(n, k, ldy, yOffset, addendOffset, biasOffset, yBatchStride)).toBe(true);
+  }
 }
 
 function run(
@@ -160,7 +167,7 @@ function run(
 ) {
   const { spec, a, b, bias, addend, y } = prepared;
   const { alignA = false, alignB = false, relu = false } = options;
-  assertAligned({ spec, alignA, alignB });
+  assertAligned(spec, options);
   return runF32(engine(), kernel, {
     buffers: { a, b, bias: bias ?? new Float32Array(1), addend: addend ?? new Float32Array(1), y },
     params: {
@@ -201,7 +208,7 @@ function run(
 async function check(family: Family, options: Case): Promise<void> {
   const prepared = prepare(options);
   const { spec, a, b, bias, addend, y } = prepared;
-  const got = await run(family, options, prepared);
+  const got = await run(family, options, prepared, family.unroll);
   const magnitude = matmul(
     { a: absolute(a), b: absolute(b), bias: bias && absolute(bias), addend: addend && absolute(addend) },
     { ...spec, scale: Math.abs(spec.scale), relu: false },
@@ -257,6 +264,59 @@ for (const [name, family] of Object.entries(FAMILIES)) {
     it("a batch of 70", () => check(family, { m: 2, n: 3, k: 4, batch: 70 }));
   });
 }
+
+/** All operands as vec4; tiles of 4 rows × 8 columns, eight of them below one another. */
+const SHARED: Family = {
+  kernel: matmulSubgroup,
+  knobs: { ROWS: 4, QUADS: 2, STEPS: 1, WG: 8 },
+  tile: [32, 8, 4],
+  hasAligned: false,
+  isCrossed: true,
+  unroll: false,
+};
+
+describe("matmul_subgroup", () => {
+  const whole = { alignA: true, alignB: true, alignY: true };
+  const shapes = [
+    { m: 4, n: 4, k: 4 },
+    { m: 32, n: 8, k: 8 },
+    { m: 36, n: 12, k: 16 },
+    { m: 12, n: 20, k: 40, batch: 3, gaps: true },
+    { m: 100, n: 68, k: 24, batch: 2 },
+  ];
+  for (const transpose of ORDERS) {
+    for (const STEPS of [1, 2]) {
+      it(`${transpose}, ${STEPS} steps at once`, async (context) => {
+        skipWithoutFeatures(context, engine(), [matmulSubgroup]);
+        const family = { ...SHARED, knobs: { ...SHARED.knobs, STEPS } };
+        for (const shape of shapes) {
+          if (shape.k % (4 * STEPS) !== 0) continue;
+          await check(family, { ...shape, transpose, ...EPILOGUES[transpose], ...whole });
+          // Only a transposed A needs rows in fours.
+          if (transpose[0] === "N") await check(family, { ...shape, m: shape.m + 1, transpose, ...whole });
+        }
+      });
+    }
+
+    it(`${transpose}: the bits of matmul_register`, async (context) => {
+      skipWithoutFeatures(context, engine(), [matmulSubgroup]);
+      const options = { m: 40, n: 36, k: 48, transpose, ...EPILOGUES[transpose], ...whole };
+      const prepared = prepare(options);
+      const results = [SHARED, FAMILIES["matmul_register, small tile"]!].map((family) =>
+        run(family, options, prepared, false),
+      );
+      const [shared, register] = await Promise.all(results);
+      expect(bitsOf(shared!)).toEqual(bitsOf(register!));
+    });
+  }
+
+  for (const set of VALUE_SETS) {
+    it(`${set} values`, async (context) => {
+      skipWithoutFeatures(context, engine(), [matmulSubgroup]);
+      await check(SHARED, { m: 10, n: 12, k: 64, set, ...whole });
+    });
+  }
+});
 
 describe("equal bits", () => {
   // Every family adds the products in the order of k to an accumulator that starts at zero, so that the variants agree to the bit. This

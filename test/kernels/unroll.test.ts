@@ -241,6 +241,9 @@ const VARIANTS: readonly Variant[] = [
   matmul(kernels.matmulRegister, small),
   matmul(kernels.matmulRegister, { ...small, QUADS: 1, TRANSPOSE_A: true, A_ALIGNED: true, B_ALIGNED: true }),
   matmul(kernels.matmulRegister, { ...small, QUADS: 1, TRANSPOSE_A: true, TRANSPOSE_B: true }),
+  matmul(kernels.matmulSubgroup, { ROWS: 4, QUADS: 2, STEPS: 1, WG: 4 }),
+  matmul(kernels.matmulSubgroup, { ROWS: 4, QUADS: 3, STEPS: 3, WG: 4, TRANSPOSE_A: true }),
+  matmul(kernels.matmulSubgroup, { ROWS: 3, QUADS: 2, STEPS: 1, WG: 4, TRANSPOSE_B: true }),
   matmul(kernels.matmulWorkgroup, {}),
   matmul(kernels.matmulWorkgroup, { TRANSPOSE_A: true }),
   matmul(kernels.matmulWorkgroup, { TRANSPOSE_B: true }),
@@ -251,7 +254,7 @@ const VARIANTS: readonly Variant[] = [
     { ...convQuads, pad_w: 1 },
     { ...convEpilogue, ...convTile, STEP: 2, PIXELS: 4, QUADS: 2 },
   ),
-  conv(kernels.conv2dDataGradRegister, ["d_y", "filter_taps"], ["d_x", 240], convQuads, {
+  conv(kernels.conv2dDataGradRegister, ["d_y", "filter_taps", "addend"], ["d_x", 240], convQuads, {
     ...convTile,
     PAD_W: 1,
     EDGE_LEFT: 0,
@@ -277,11 +280,12 @@ const VARIANTS: readonly Variant[] = [
     ),
   ),
   ...[kernels.conv2dDataGradBatched, kernels.conv2dDataGradBatchedSubgroup].map((kernel, index) =>
-    conv(kernel, ["d_y", "filter_taps"], ["d_x", 240], convQuads, {
+    conv(kernel, ["d_y", "filter_taps", "addend"], ["d_x", 240], convQuads, {
       ...convTile,
       PAD_W: 1,
       EDGE_LEFT: 0,
       QUADS: 2,
+      HAS_ADDEND: true,
       ...batchedTiles.dataGrad[index]!,
     }),
   ),
@@ -303,10 +307,10 @@ const VARIANTS: readonly Variant[] = [
   ),
   conv(
     kernels.conv2dDataGradWorkgroup,
-    ["d_y", "filter_taps"],
+    ["d_y", "filter_taps", "addend"],
     ["d_x", 240],
     { pad_w: 1, kernel_w: 3, ci: 8 },
-    { ROWS: 8, CO: 12, STRIDE_H: 2, STRIDE_W: 2 },
+    { ROWS: 8, CO: 12, STRIDE_H: 2, STRIDE_W: 2, HAS_ADDEND: true },
   ),
   conv(
     kernels.conv2dWeightGradWorkgroup,

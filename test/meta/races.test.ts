@@ -204,7 +204,7 @@ const RUNS: Record<string, TinyRun> = {
     kernel: kernels.conv2dDataGradWorkgroup,
     knobs: { CO: 4 },
     params: { ...convParams, kernel_w: 3, ci: 4 },
-    sizes: { d_y: 36, filter_taps: 144, d_x: 36 },
+    sizes: { d_y: 36, filter_taps: 144, addend: 4, d_x: 36 },
     shorten: [["k < TILE_K; k++", "k < 1u; k++"]],
   },
   conv2d_weight_grad_workgroup: {

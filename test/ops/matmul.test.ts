@@ -15,6 +15,7 @@ import { TestRandom } from "../support/random.ts";
 const engine = useEngine();
 
 const SOFTWARE: Target = { isSoftware: true, matmulFamily: "register" };
+const SUBGROUPS: Target = { ...SOFTWARE, hasSubgroups: true };
 const GPU_REGISTER: Target = { isSoftware: false, matmulFamily: "register" };
 const GPU_WORKGROUP: Target = { isSoftware: false, matmulFamily: "workgroup" };
 
@@ -101,6 +102,26 @@ describe("matmul equals its oracle for any shape, transposition, batch and start
     );
   });
 
+  // Multiples of 4 throughout, but for rows, start inside a unit of 64 elements included.
+  const vectors = fc.record({
+    batch: fc.constantFrom(1, 2),
+    m: fc.constantFrom(16, 33, 68),
+    n: fc.constantFrom(4, 12, 20),
+    k: fc.constantFrom(8, 12),
+    transposeA: fc.boolean(),
+    transposeB: fc.boolean(),
+    isShared: fc.boolean(),
+    shift: fc.constantFrom(0, 1),
+    seed: fc.nat(1000),
+  });
+  it("registers on a software adapter with subgroups", async (context) => {
+    if (!engine().device.features.has("subgroups")) context.skip("the device has no subgroups");
+    await fc.assert(
+      fc.asyncProperty(vectors, (product) => check(product, SUBGROUPS)),
+      { numRuns: 10, seed: 42 },
+    );
+  });
+
   const large = fc.record({
     batch: fc.constantFrom(1, 2),
     m: fc.constantFrom(64, 67),
@@ -160,7 +181,7 @@ describe("the epilogue: bias, then addend, or bias, then max with 0", () => {
 });
 
 describe("the table that picks a kernel", () => {
-  const aligned = { transposeA: false, aAligned: true, bAligned: true };
+  const aligned = { transposeA: false, aAligned: true, bAligned: true, yAligned: true };
   const name = (m: number, n: number, k: number, target: Target) =>
     chooseMatmul({ batch: 1, m, n, k }, target, aligned).kernel.name;
 
@@ -177,19 +198,38 @@ describe("the table that picks a kernel", () => {
     }
   });
 
+  it("lets four neighbours share loads on software adapters with subgroups, where all is vec4 and there are rows for them", () => {
+    expect(name(512, 512, 512, SUBGROUPS)).toBe("matmul/matmul_subgroup");
+    expect(name(16, 4, 4, SUBGROUPS)).toBe("matmul/matmul_subgroup");
+    expect(name(15, 4, 4, SUBGROUPS)).toBe("matmul/matmul_register");
+    expect(name(16, 4, 6, SUBGROUPS)).toBe("matmul/matmul_register");
+    for (const missing of ["aAligned", "bAligned", "yAligned"]) {
+      const { kernel } = chooseMatmul({ batch: 1, m: 64, n: 64, k: 64 }, SUBGROUPS, { ...aligned, [missing]: false });
+      expect(kernel.name).toBe("matmul/matmul_register");
+    }
+    // Real GPUs keep their kernels.
+    expect(name(512, 512, 512, { ...GPU_WORKGROUP, hasSubgroups: true })).toBe("matmul/matmul_workgroup");
+    expect(name(512, 512, 512, { ...GPU_REGISTER, hasSubgroups: true })).toBe("matmul/matmul_register");
+  });
+
   it("gives every shape a tile that WebGPU allows and a grid that covers it", () => {
-    for (const target of [SOFTWARE, GPU_REGISTER, GPU_WORKGROUP]) {
+    for (const target of [SOFTWARE, SUBGROUPS, GPU_REGISTER, GPU_WORKGROUP]) {
       for (const m of [1, 4, 5, 10, 63, 64, 129, 5000]) {
         for (const n of [1, 2, 4, 5, 12, 13, 31, 64, 100, 3000]) {
           for (const transposeA of [false, true]) {
-            const shape = { batch: 2, m, n, k: 70 };
-            const { kernel, knobs } = chooseMatmul(shape, target, { ...aligned, transposeA });
+            const shape = { batch: 2, m, n, k: 72 };
+            // What the caller finds aligned.
+            const [isN, isM] = [n % 4 === 0, m % 4 === 0];
+            const found = { transposeA, aAligned: !transposeA || isM, bAligned: isN, yAligned: isN };
+            const { kernel, knobs } = chooseMatmul(shape, target, found);
             const all = kernel.knobs(knobs);
             const [x, y, z] = kernel.grid(shape, knobs);
-            const [width, height] =
-              kernel.name === "matmul/matmul_register"
-                ? [4 * Number(all.QUADS) * Number(all.WG_X), Number(all.ROWS) * Number(all.WG_Y)]
-                : [64, 16 * Number(all.ROWS)];
+            const tiles: Record<string, readonly [width: number, height: number]> = {
+              "matmul/matmul_register": [4 * Number(all.QUADS) * Number(all.WG_X), Number(all.ROWS) * Number(all.WG_Y)],
+              "matmul/matmul_subgroup": [4 * Number(all.QUADS), Number(all.ROWS) * Number(all.WG)],
+              "matmul/matmul_workgroup": [64, 16 * Number(all.ROWS)],
+            };
+            const [width, height] = tiles[kernel.name]!;
             expect([x * width >= n, (x - 1) * width < n, y * height >= m, (y - 1) * height < m, z]).toEqual([
               ...[true, true, true, true],
               2,

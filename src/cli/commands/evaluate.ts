@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EngineError } from "../../errors.ts";
-import { CHECKPOINT_FILE } from "../../experiments/checkpointFile.ts";
+import { CHECKPOINT_FILE } from "../../experiments/contract.ts";
 import type { NetworkConfig } from "../../experiments/network/config.ts";
 import type { EvaluationDocument, FeatureEvaluation } from "../../experiments/network/evaluate.ts";
 import { readRunFolder } from "../../report/readRun.ts";

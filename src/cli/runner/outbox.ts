@@ -2,8 +2,7 @@
  * The page's side of the border: a RunSink that posts in order without ever making training wait for the network, except when the
  * command has fallen far behind.
  */
-import { CHECKPOINT_FILE } from "../../experiments/checkpointFile.ts";
-import type { MetricsRecord, RunSink } from "../../experiments/contract.ts";
+import { CHECKPOINT_FILE, type MetricsRecord, type RunSink } from "../../experiments/contract.ts";
 import { encodeRecord, type Message } from "./protocol.ts";
 
 /** Posts one request and throws when it is refused. */

@@ -6,6 +6,8 @@ import { planGraph } from "../../autodiff/planner.ts";
 import type { DataFolder } from "../../data/byteSource.ts";
 import { finishImageSet, tooFewImages } from "../../data/imageSet.ts";
 import {
+  heldImageFile,
+  type ImageFile,
   type ImageSet,
   openStl10,
   planStream,
@@ -24,6 +26,7 @@ import { targetOf } from "../../train/trainingStep.ts";
 import {
   fileLayout,
   IMAGE_SIDES,
+  type ImageSource,
   layoutOf,
   type PixelSource,
   paddedPixels,
@@ -73,22 +76,15 @@ export function imageCount({ data: { sampling } }: NetworkConfig): number {
 /**
  * How a run's images are streamed; undefined where they fit, or are no images that steps read.
  *
- * @throws EngineError DATA-BUDGET when not even a batch fits, CONFIG-STREAM for a source that cannot be streamed
+ * @throws EngineError DATA-BUDGET when not even a batch fits
  */
 export function streamOf({ data }: NetworkConfig, raw: PixelLayout, largestBinding: number): StreamPlan | undefined {
-  const { sampling, source, maxBytes } = data;
+  const { sampling, maxBytes } = data;
   if (sampling.kind === "fixed") return undefined;
   const budget = maxBytes === 0 ? largestBinding : Math.min(maxBytes, largestBinding);
   const { images, batch } = sampling;
   const imageBytes = raw.imageStride;
-  if (images * imageBytes <= budget) return undefined;
-  if (source === "stl10") return planStream({ images, imageBytes, batch, maxBytes: budget });
-  throw new EngineError({
-    code: "CONFIG-STREAM",
-    message: `${images} images of ${source} take ${images * imageBytes} bytes, of ${budget} that they may; only stl10 is streamed`,
-    fix: `Use --set data.sampling.images=${Math.floor(budget / imageBytes)} or less, or a larger data.maxBytes.`,
-    where: "data.maxBytes",
-  });
+  return images * imageBytes <= budget ? undefined : planStream({ images, imageBytes, batch, maxBytes: budget });
 }
 
 /** How a run's images lie on the GPU: a u32 per pixel where there is room for that, else as in the file, a window of them if need be. */
@@ -108,7 +104,7 @@ export interface RunImages {
   readonly hash: string;
 }
 
-/** @throws EngineError DATA-…, CONFIG-STREAM, LIMIT-BUFFER */
+/** @throws EngineError DATA-…, LIMIT-BUFFER */
 export async function openImages(
   engine: Engine,
   config: NetworkConfig,
@@ -122,7 +118,7 @@ export async function openImages(
     return { images, stream: undefined, hash: images.sha256 };
   }
   const images = await readImages(source, sampling.probe, folder);
-  const file = await openStl10(requireFolder(source, folder));
+  const file = await openImageFile(source, sampling.images, folder);
   if (file.count < sampling.images) throw tooFewImages(file.name, file.count, sampling.images);
   const about = new TextEncoder().encode(`${images.sha256} ${sampling.images}`);
   const stream = await PixelStream.create(engine, file, plan, config.seed);
@@ -142,13 +138,19 @@ export async function firstImages(
   const { source } = config.data;
   const plan = streamOf(config, fileLayout(source), engine.adapter.limits.maxStorageBufferBindingSize);
   if (!plan) return loadImages(config, folder);
-  const { read, ...file } = await openStl10(requireFolder(source, folder));
+  const { read, ...file } = await openImageFile(source, imageCount(config), folder);
   const chunkBytes = plan.chunk * file.layout.imageStride;
   const pixels = new Uint8Array(plan.chunksPerWindow * chunkBytes);
   for (const [position, first] of windowAt(plan, config.seed, 0).starts.entries()) {
     await read(first, pixels.subarray(position * chunkBytes, (position + 1) * chunkBytes));
   }
   return finishImageSet({ ...file, count: plan.window, pixels });
+}
+
+/** STL-10 is read from disk as its windows come; smaller sets are held by the host. @throws EngineError DATA-… */
+async function openImageFile(source: ImageSource, images: number, folder: DataFolder | undefined): Promise<ImageFile> {
+  if (source === "stl10") return openStl10(requireFolder(source, folder));
+  return heldImageFile(await readImages(source, images, folder));
 }
 
 /** @throws EngineError DATA-… */

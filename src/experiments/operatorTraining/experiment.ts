@@ -12,11 +12,10 @@ export const operatorTrainingExperiment: Experiment<OperatorTrainingConfig> = {
   run: runOperatorTraining,
   describePlan(engine, config) {
     checkConfig(config);
-    const { isSoftware, limits } = engine.adapter;
-    const { maxStorageBufferBindingSize: largest } = limits;
+    const { maxStorageBufferBindingSize: largest } = engine.adapter.limits;
     const pixels = pixelsOnGpu(config.data.images, fileLayout(config.data.source), largest);
     const { step } = operatorGraph(config, pixels, largest);
-    return planDocument(planTrainingStep(step, targetOf(isSoftware, config.kernels.family)));
+    return planDocument(planTrainingStep(step, targetOf(engine.adapter, config.kernels.family)));
   },
   fileSource: ({ data }) => data.source,
 };
