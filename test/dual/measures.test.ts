@@ -129,7 +129,8 @@ describe("operatorMeasures", () => {
     } finally {
       compiled.destroy();
     }
-  });
+    // An eigen-solver with vectors for every layer: compiling takes minutes where other programs have the cores.
+  }, 240_000);
 });
 
 describe("bad input names what does not fit", () => {
