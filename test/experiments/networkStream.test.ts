@@ -80,7 +80,7 @@ describe("a network run over a stream", () => {
     };
     const { result } = await runToEnd(engine(), small, { data: cifarFolder().folder, save: [] });
     expect(result.stopped).toBeUndefined();
-    expect(result.counters.writeBuffersAfterWarmup).toBe(20);
+    expect(result.counters.writeBuffersAfterWarmup).toBe(2 * 20);
     const { pixels } = await firstImages(engine(), small, cifarFolder().folder);
     const all = await readCifar10(cifarFolder().folder, { limit: COUNT });
     const [start = 0] = windowAt(streamOf(small, fileLayout("cifar10"), 2 ** 30)!, small.seed, 0).starts;
