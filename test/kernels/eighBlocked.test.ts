@@ -10,6 +10,7 @@ import { symmetricFamily } from "../oracle/symmetricFamilies.ts";
 import { eighErrors } from "../oracle/tridiagonalEigen.ts";
 import { useEngine } from "../support/device.ts";
 import { U } from "../support/matchers.ts";
+import { thinned } from "../support/thorough.ts";
 import { bitsOf } from "./runF32.ts";
 
 const engine = useEngine();
@@ -56,7 +57,7 @@ describe("blocked eigh", () => {
     "near f32's largest",
   ] as const;
 
-  for (const n of [165, 192]) {
+  for (const n of thinned([165, 192], 2)) {
     it(`families of order ${n}: accurate, and the same bits without vectors`, async () => {
       const matrices: Float32Array[] = FAMILIES.map((family) => symmetricFamily(family, n));
       const given = matrices.map((a) => lowerOnly(a, n));
