@@ -22,6 +22,7 @@ describe("src/data", () => {
       "RandomStream",
       "STL10_CLASSES",
       "amplitudeBias",
+      "asymmetricConditionals",
       "cropOrigin",
       "encodeNpy",
       "encodeSafetensors",
@@ -48,8 +49,10 @@ describe("src/data", () => {
       "resizeImages",
       "sha256Hex",
       "stl10Chunks",
+      "symmetricConditionals",
       "threefry2x32",
       "toFloat32",
+      "treePolarities",
       "uniform01",
       "windowAt",
     ]);
