@@ -59,13 +59,15 @@ function unique(runs: readonly ReportRun[], pick: (run: ReportRun) => string | u
 }
 
 function introduction({ runs }: PageContent): string {
-  const text = [
-    ...unique(runs, (run) => run.trainedOn).map((sentence) => escaped(sentence)),
-    ...unique(runs, (run) => run.explanation),
-  ];
+  const trained = unique(runs, (run) => run.trainedOn).map((sentence) => escaped(sentence));
+  const explained = unique(runs, (run) => run.explanation);
+  const text =
+    trained.length === 1
+      ? `<p>${[...trained, ...explained].join(" ")}</p>`
+      : `<ul>${trained.map((sentence) => `<li>${sentence}</li>`).join("")}</ul>\n<p>${explained.join(" ")}</p>`;
   const presets = unique(runs, ({ stored }) => stored.config.preset).join(", ");
   const adapters = unique(runs, ({ stored }) => adapterOf(stored)).join("; ");
-  return `<p class="sub">Preset ${escaped(presets)}${runs.length > 1 ? `, ${runs.length} runs` : ""}${adapters ? ` · ${escaped(adapters)}` : ""}</p>\n<p>${text.join(" ")}</p>`;
+  return `<p class="sub">Preset ${escaped(presets)}${runs.length > 1 ? `, ${runs.length} runs` : ""}${adapters ? ` · ${escaped(adapters)}` : ""}</p>\n${text}`;
 }
 
 function figures(content: PageContent): string {

@@ -177,6 +177,12 @@ describe("eigenstep staircases", () => {
     expect(stderr).toMatch(
       /error RUN-OTHER-CONFIG: .*tiny-barlow-seed0 holds a run with another optimizer\.learningRate\n/,
     );
+    // One of an earlier version, whose configuration lacks a key.
+    const path = join(cwd, "o", "tiny-barlow-seed0", "config.json");
+    const { record: _, ...older } = JSON.parse(await readFile(path, "utf8"));
+    await writeFile(path, JSON.stringify(older));
+    const old = await command(["staircases", "--out", "o", ...SMALLER, ...MNIST], { ...second.changes, cwd });
+    expect([old.code, old.stderr]).toEqual([1, expect.stringContaining("holds a run with another record.every")]);
     await rm(join(cwd, "o", "tiny-barlow-seed0"), { recursive: true });
     await mkdir(join(cwd, "o", "tiny-barlow-seed0"));
     await writeFile(join(cwd, "o", "tiny-barlow-seed0", "mine.txt"), "mine");

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { EngineError } from "../../errors.ts";
 import type { RunConfig } from "../../experiments/contract.ts";
 import { configRows } from "../../report/describeRun.ts";
-import { readRunFolder, type StoredRun } from "../../report/readRun.ts";
+import { readRunFolder, type StoredConfig, type StoredRun } from "../../report/readRun.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import type { CommandContext } from "../context.ts";
 import { EXIT } from "../exitCodes.ts";
@@ -94,22 +94,23 @@ interface FoundRun {
 async function openedOrNew(config: RunConfig, path: string): Promise<FoundRun> {
   const entries = await readdir(path).catch(() => []);
   if (entries.length === 0) return { prepared: { config, folder: await RunFolder.at(path) }, state: "new" };
+  const other = differingPath((await readRunFolder(path)).config, config);
+  if (other !== undefined) {
+    throw new EngineError({
+      code: "RUN-OTHER-CONFIG",
+      message: `${path} holds a run with another ${other}`,
+      fix: "Choose another --out, or remove the folder first.",
+      where: path,
+    });
+  }
   const opened = await openRun(path);
-  const other = differingPath(opened.config, config);
-  if (other === undefined) return { prepared: opened, state: opened.state };
-  throw new EngineError({
-    code: "RUN-OTHER-CONFIG",
-    message: `${path} holds a run with another ${other}`,
-    fix: "Choose another --out, or remove the folder first.",
-    where: path,
-  });
+  return { prepared: opened, state: opened.state };
 }
 
 /** The first value in which two configurations differ; a run has written the kernels that it used into its own. */
-function differingPath(one: RunConfig, two: RunConfig): string | undefined {
-  const values = (config: RunConfig) =>
-    new Map(configRows({ ...config }).filter(([path]) => !path.startsWith("kernels.")));
-  const [a, b] = [values(one), values(two)];
+function differingPath(stored: StoredConfig, wanted: RunConfig): string | undefined {
+  const values = (config: StoredConfig) => new Map(configRows(config).filter(([path]) => !path.startsWith("kernels.")));
+  const [a, b] = [values(stored), values({ ...wanted })];
   return [...a.keys(), ...b.keys()].find((path) => a.get(path) !== b.get(path));
 }
 
