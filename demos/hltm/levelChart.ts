@@ -1,4 +1,5 @@
 /** Correlations by level against updates, each level's ceiling dashed. */
+import { scaleLinear } from "d3-scale";
 import { modeColor } from "../staircase/palette.ts";
 import { shape } from "./svg.ts";
 
@@ -30,7 +31,7 @@ export function drawLevels(target: SVGSVGElement, { steps, levels, ceiling }: Le
     parts.push(shape("path", { class: "grid", d: `M${LEFT} ${at}H${WIDTH - RIGHT}` }));
     parts.push(shape("text", { x: LEFT - 8, y: at + 4, "text-anchor": "end" }, (tenth / 10).toFixed(1)));
   }
-  for (const step of ticks(last)) {
+  for (const step of scaleLinear([0, last], [0, 1]).ticks(6)) {
     parts.push(shape("text", { x: x(step), y: HEIGHT - 14, "text-anchor": "middle" }, step.toLocaleString("en")));
   }
   parts.push(shape("text", { x: WIDTH - RIGHT, y: HEIGHT - 1, "text-anchor": "end" }, "updates"));
@@ -51,12 +52,4 @@ export function drawLevels(target: SVGSVGElement, { steps, levels, ceiling }: Le
   }
   target.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   target.replaceChildren(...parts);
-}
-
-/** Four to eight round numbers from 0 on. */
-function ticks(last: number): number[] {
-  const rough = last / 5;
-  const decade = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * decade).find((candidate) => candidate >= rough) ?? rough;
-  return Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => i * step);
 }

@@ -7,6 +7,7 @@ import type { Engine } from "../device/engine.ts";
 import { EngineError } from "../errors.ts";
 import { StateReadback, type TrainingState } from "./checkpoint.ts";
 import { MetricsReadback, type ReadbackSlot } from "./metricsReadback.ts";
+import { Pace, SUBMITS_IN_FLIGHT } from "./pace.ts";
 import { decodeStepState, encodeStepState } from "./stepState.ts";
 import type { RecordedExtra } from "./trainingStep.ts";
 
@@ -73,11 +74,6 @@ export interface ReplayResult {
   readonly wasInterrupted: boolean;
 }
 
-/** GPU time that one submit aims at: a page stays responsive and no watchdog fires. */
-const TARGET_SUBMIT_MS = 30;
-/** One submit executes while the next is encoded. */
-const SUBMITS_IN_FLIGHT = 2;
-
 interface Submit {
   readonly slot: ReadbackSlot;
   readonly steps: number;
@@ -136,7 +132,7 @@ class Replay {
     readonly measuredLast: CommandList;
   };
   readonly #inFlight: Submit[] = [];
-  #perSubmit: number;
+  readonly #pace = new Pace();
   #submits = 0;
   /** Steps and records encoded so far, since the start of training. */
   #encoded: number;
@@ -144,8 +140,6 @@ class Replay {
   /** Updates that are known to be done. */
   #done: number;
   #nonfiniteStep: number | undefined;
-  #previousCompletion = 0;
-  #stepMs = 0;
   #checkpointDue: number;
 
   constructor(
@@ -170,7 +164,6 @@ class Replay {
       measured: compiled.program(...occasional, "update", "record"),
       measuredLast: compiled.program(...occasional, "record"),
     };
-    this.#perSubmit = options.stepsPerSubmit ?? 1;
     this.#encoded = options.start?.step ?? 0;
     this.#encodedRecords = options.start?.records ?? 0;
     this.#done = this.#encoded;
@@ -203,7 +196,7 @@ class Replay {
   /** Encodes and submits the next steps. @returns true when the last step and its record are among them */
   #submitBatch(): boolean {
     const end = this.#options.source?.endOf(this.#encoded) ?? Number.POSITIVE_INFINITY;
-    const wanted = Math.min(this.#perSubmit, end - this.#encoded);
+    const wanted = Math.min(this.#options.stepsPerSubmit ?? this.#pace.perSubmit, end - this.#encoded);
     const { updates, recordedSteps, isLast } = nextBatch(this.#encoded, wanted, this.#options);
     const recorded = new Set(recordedSteps);
     const encoder = this.#engine.device.createCommandEncoder({ label: "training" });
@@ -239,9 +232,10 @@ class Replay {
   async #collect(): Promise<void> {
     const oldest = this.#inFlight.shift();
     if (!oldest) return;
-    const expectedMs = oldest.steps * this.#stepMs - (performance.now() - oldest.submittedAt);
-    const { header, records } = await this.#readback.read(oldest.slot, expectedMs);
-    this.#adapt(oldest);
+    const { slot, steps, submittedAt, isLong } = oldest;
+    const { header, records } = await this.#readback.read(slot, this.#pace.expectedMs(steps, submittedAt));
+    // A submit with a measurement says nothing about a step's time.
+    this.#pace.completed(isLong ? 0 : steps, submittedAt);
     const state = decodeStepState(header);
     this.#done = state.step;
     // No update follows the last record, so that the GPU has noted nothing where its loss is the first bad one.
@@ -252,18 +246,6 @@ class Replay {
     if (oldest.hasState && this.#state && this.#nonfiniteStep === undefined) {
       await this.#options.checkpoint?.onState(await this.#state.read());
     }
-  }
-
-  /** Steers the steps per submit towards the target time. */
-  #adapt({ steps, submittedAt, isLong }: Submit): void {
-    const now = performance.now();
-    const elapsed = now - Math.max(this.#previousCompletion, submittedAt);
-    this.#previousCompletion = now;
-    if (isLong) return;
-    this.#stepMs = elapsed / Math.max(1, steps);
-    if (this.#options.stepsPerSubmit !== undefined || steps === 0) return;
-    const wanted = (steps * TARGET_SUBMIT_MS) / Math.max(elapsed, 0.1);
-    this.#perSubmit = Math.max(1, Math.floor(Math.min(wanted, 2 * this.#perSubmit)));
   }
 
   async #finalState(state: StateReadback): Promise<void> {
