@@ -382,6 +382,9 @@ const SOLVERS: readonly {
   }),
 ];
 
+/** Solvers in blocks take minutes in all. */
+const TRIED = isThorough ? SOLVERS : SOLVERS.filter(({ input }) => input < 1e4);
+
 const localShape = { views: 1, trials: 2, rows: 8, nodes: 1, fan_in: 4, fan_out: 2, parts: 4 };
 const localBuffers = { x: random.normals(64), w: random.normals(20) };
 /** Two networks of one node each. */
@@ -419,6 +422,41 @@ const LOCAL: readonly Variant[] = [
   },
 ];
 
+/** Kernels of blocked solvers that no solver of small order has. */
+const prepared = random.normals(36);
+const BLOCKED: readonly Variant[] = [
+  ...["work", "basis"].map((output) => ({
+    kernel: kernels.eighPrepare,
+    run: {
+      buffers: {
+        a: prepared,
+        partial: new Uint32Array(Float32Array.of(Math.max(...prepared.map(Math.abs))).buffer),
+        work: unwritten(64),
+        basis: unwritten(64),
+        counters: new Uint32Array(2),
+        state: new Uint32Array(4),
+      },
+      params: { batch: 1, n: 6, quads: 2, parts: 1, counter_words: 2 },
+      knobs: { WG: 2, ROWS: 4, VECTORS: true },
+    },
+    output,
+  })),
+  {
+    kernel: kernels.svdGram,
+    run: {
+      buffers: {
+        state: new Uint32Array(4),
+        x: random.normals(32 * 8),
+        gram: unwritten(1024),
+        cosines: new Uint32Array(1),
+      },
+      params: { batch: 1, blocks: 2, quads: 2, round: 0 },
+      knobs: { WG: 64 },
+    },
+    output: "gram",
+  },
+];
+
 const POWER: Variant = {
   kernel: kernels.symmetricPower,
   run: {
@@ -430,9 +468,7 @@ const POWER: Variant = {
 };
 
 describe("rolled and unrolled", () => {
-  // Solvers in blocks take minutes in all.
-  const tried = isThorough ? SOLVERS : SOLVERS.filter(({ input }) => input < 1e4);
-  for (const { name, input, outputs, calls } of tried) {
+  for (const { name, input, outputs, calls } of TRIED) {
     it(name, async () => {
       const data = new TestRandom(input).normals(input);
       const bits = (run: { readonly outputs: readonly ArrayBuffer[] }) =>
@@ -445,7 +481,7 @@ describe("rolled and unrolled", () => {
     });
   }
 
-  for (const { kernel, run, output } of [...VARIANTS, ...LOCAL, POWER]) {
+  for (const { kernel, run, output } of [...VARIANTS, ...LOCAL, ...BLOCKED, POWER]) {
     it(`${kernel.name} ${output} ${JSON.stringify(run.knobs)}`, async (context) => {
       skipWithoutFeatures(context, engine(), [kernel]);
       const unrolled = await runF32(engine(), kernel, run, output);
@@ -457,7 +493,7 @@ describe("rolled and unrolled", () => {
 
   it("every kernel with a marked loop is here", () => {
     const marked = Object.values(library).filter((kernel) => kernel.shader.code.includes("//#unroll"));
-    const covered = [...VARIANTS, ...LOCAL, POWER, ...SOLVERS.flatMap(({ calls }) => calls)].map(
+    const covered = [...VARIANTS, ...LOCAL, ...BLOCKED, POWER, ...TRIED.flatMap(({ calls }) => calls)].map(
       ({ kernel }) => kernel,
     );
     const named = new Set(covered.filter((kernel) => marked.includes(kernel)).map(({ name }) => name));
