@@ -49,7 +49,7 @@ export class Pace {
  * Submits `count` repetitions of some work in as many submits as their time asks for, two of them in flight.
  *
  * @param submit submits this many repetitions; resolves when they are done on the GPU, `expectedMs` from now
- * @param signal ends it after the submits in flight
+ * @param options `most` repetitions in one submit; `mayGoOn` is asked before each, and false ends it after those in flight
  * @returns repetitions that were done
  */
 export async function paced(
