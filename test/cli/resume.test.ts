@@ -40,16 +40,21 @@ function start(args: readonly string[], cwd: string): Started {
   return { ended, kill: (signal) => child.kill(signal) };
 }
 
-const RUN = [
-  "linear-synthetic",
-  "--steps",
-  process.env.EIGENSTEP_KILL_STEPS ?? "2500",
-  "--set",
-  "record.every=1",
-  "--runtime",
-  RUNTIME,
-  "--quiet",
-];
+const STEPS = process.env.EIGENSTEP_KILL_STEPS ?? "1500";
+const RUN = ["linear-synthetic", "--steps", STEPS, "--set", "record.every=1", "--runtime", RUNTIME];
+
+let unbroken: Promise<Buffer> | undefined;
+
+/** metrics.jsonl of the run that nothing interrupts, made once. */
+function unbrokenMetrics(): Promise<Buffer> {
+  unbroken ??= (async () => {
+    const folder = await temporaryFolderForAll();
+    const { code, stderr } = await start(["train", ...RUN, "--quiet", "--out", "whole"], folder).ended;
+    expect([code, stderr.replace(/^(error: XDG|Warning|\s).*\n/gm, "")]).toEqual([0, ""]);
+    return metricsOf(join(folder, "whole"));
+  })();
+  return unbroken;
+}
 
 /** Bytes of metrics.jsonl, none while it does not exist. */
 async function metricsOf(folder: string): Promise<Buffer> {
@@ -67,15 +72,13 @@ async function until(condition: () => Promise<boolean>, ended: Promise<unknown>)
 describe("a run that is cut off", () => {
   it(`killed with −9 at ${KILLS} random moments: every recorded line survives, and in the end the bytes are those of the unbroken run`, async () => {
     const cwd = await temporaryFolder();
-    const unbroken = await start(["train", ...RUN, "--out", "whole"], cwd).ended;
-    expect([unbroken.code, unbroken.stderr.replace(/^(error: XDG|Warning|\s).*\n/gm, "")]).toEqual([0, ""]);
-    const whole = await metricsOf(join(cwd, "whole"));
+    const whole = await unbrokenMetrics();
     const random = new TestRandom(Date.now() % 1e6);
     const folder = join(cwd, "broken");
     let kept = Buffer.alloc(0);
     let killed = 0;
     for (let kill = 0; kill < KILLS; kill++) {
-      const args = kill === 0 ? [...RUN, "--out", "broken"] : ["--resume", "broken", "--runtime", RUNTIME, "--quiet"];
+      const args = kill === 0 ? [...RUN, "--quiet", "--out", "broken"] : ["--resume", "broken", "--runtime", RUNTIME, "--quiet"];
       const run = start(["train", ...args], cwd);
       // A random moment of the run: some time after new lines have begun to appear.
       const before = kept.length;
@@ -104,8 +107,7 @@ describe("a run that is cut off", () => {
     "%s: exit code 130, the remedy named, and the rest gives the unbroken run's bytes",
     async (signal) => {
       const cwd = await temporaryFolder();
-      const args = ["linear-synthetic", "--steps", "1500", "--set", "record.every=1", "--runtime", "node"];
-      const run = start(["train", ...args, "--out", "r"], cwd);
+      const run = start(["train", ...RUN, "--out", "r"], cwd);
       await until(async () => (await metricsOf(join(cwd, "r"))).length > 0, run.ended);
       run.kill(signal);
       const { code, stderr } = await run.ended;
@@ -116,13 +118,12 @@ describe("a run that is cut off", () => {
       const summary = JSON.parse(await readFile(join(cwd, "r", "summary.json"), "utf8"));
       const lines = (await metricsOf(join(cwd, "r"))).toString().trim().split("\n");
       expect(lines).toHaveLength(summary.stopped.step);
-      const resumed = await start(["train", "--resume", "r", "--runtime", "node", "--quiet"], cwd).ended;
+      const resumed = await start(["train", "--resume", "r", "--runtime", RUNTIME, "--quiet"], cwd).ended;
       expect(resumed.code).toBe(0);
-      await start(["train", ...args, "--out", "whole", "--quiet"], cwd).ended;
-      expect((await metricsOf(join(cwd, "r"))).equals(await metricsOf(join(cwd, "whole")))).toBe(true);
+      expect((await metricsOf(join(cwd, "r"))).equals(await unbrokenMetrics())).toBe(true);
       expect(JSON.parse(await readFile(join(cwd, "r", "summary.json"), "utf8"))).toMatchObject({
         resumedFrom: summary.stopped.step,
-        steps: 1500,
+        steps: Number(STEPS),
       });
     },
     120_000,
