@@ -22,12 +22,17 @@ export interface EngineRequest {
   readonly pollsBusily?: boolean;
   /** Submit nothing now and then while waiting for the GPU; in Firefox unless given, see firefoxPoke.ts. */
   readonly pokesWhileWaiting?: boolean;
+  /**
+   * Unroll the loops that shaders mark for it; true unless given. Without, software adapters compile pipelines in half the time and run
+   * them up to five times slower: for programs that run once. The numbers have the same bits.
+   */
+  readonly unrollsLoops?: boolean;
 }
 
 /** Features that a device gets where the adapter has them; nothing needs one. */
 const WANTED_FEATURES = ["timestamp-query", "subgroups"] as const;
 
-type WaitingOptions = Pick<EngineRequest, "pollsBusily" | "pokesWhileWaiting">;
+type OwnOptions = Pick<EngineRequest, "pollsBusily" | "pokesWhileWaiting" | "unrollsLoops">;
 
 export interface BufferRequest {
   readonly label: string;
@@ -53,6 +58,8 @@ export class Engine {
   readonly device: GPUDevice;
   readonly adapter: AdapterDescription;
   readonly isBorrowed: boolean;
+  /** Loops that shaders mark are unrolled; see `EngineRequest`. */
+  readonly unrollsLoops: boolean;
   /** Resolves when the device is lost or the engine destroyed; never rejects. */
   readonly lost: Promise<EngineError>;
 
@@ -77,10 +84,11 @@ export class Engine {
   readonly #pollsBusily: boolean;
   readonly #poke: Poke | undefined;
 
-  private constructor(device: GPUDevice, isBorrowed: boolean, waiting: WaitingOptions) {
+  private constructor(device: GPUDevice, isBorrowed: boolean, options: OwnOptions) {
     this.device = device;
-    this.#pollsBusily = waiting.pollsBusily ?? false;
-    const pokes = waiting.pokesWhileWaiting ?? pollsSlowly(globalThis.navigator?.userAgent ?? "");
+    this.unrollsLoops = options.unrollsLoops ?? true;
+    this.#pollsBusily = options.pollsBusily ?? false;
+    const pokes = options.pokesWhileWaiting ?? pollsSlowly(globalThis.navigator?.userAgent ?? "");
     this.#poke = pokes ? new Poke(device.queue) : undefined;
     this.adapter = describeDevice(device);
     this.isBorrowed = isBorrowed;

@@ -143,7 +143,7 @@ export function buildKernel(
   const missing = kernel.shader.features.filter((name) => !engine.device.features.has(name as GPUFeatureName));
   if (missing.length > 0) return Promise.reject(featureError(kernel, missing));
   const cache = engine.memo("kernels.pipelines", () => new Map<string, Promise<KernelPipeline>>());
-  const specialized = specialize(kernel.shader, values, options);
+  const specialized = specialize(kernel.shader, values, { unroll: engine.unrollsLoops, ...options });
   // The content is the key; the name only separates entry points and labels.
   const key = `${kernel.name}\n${specialized.code}`;
   let pipeline = cache.get(key);

@@ -20,7 +20,7 @@ import { useEngine } from "../support/device.ts";
 import { evaluate, REGISTER_TARGET } from "../support/graphs.ts";
 import { U } from "../support/matchers.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 const { folder, origin } = cifarFolder();
 const COUNT = 60;
 const cifar = readCifar10(folder, { limit: COUNT });

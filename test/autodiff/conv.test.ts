@@ -14,7 +14,7 @@ import { evaluate, REGISTER_TARGET } from "../support/graphs.ts";
 import { gamma } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 
 const TARGETS: Record<string, Target> = {
   software: REGISTER_TARGET,

@@ -19,7 +19,7 @@ import { evaluate, REGISTER_TARGET } from "../support/graphs.ts";
 import { gamma } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 const [M, N, K] = [5, 6, 7];
 
 /** A graph with operands of the product [5, 7] × [7, 6] and its epilogue. */

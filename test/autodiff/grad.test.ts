@@ -29,7 +29,7 @@ import { evaluate } from "../support/graphs.ts";
 import { gamma } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 
 type Arrays = readonly Float64Array[];
 

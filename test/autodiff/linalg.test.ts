@@ -10,7 +10,7 @@ import { evaluate } from "../support/graphs.ts";
 import { U } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 
 /** Central differences of a float64 function. */
 function numericalGradient(f: (x: Float64Array) => number, at: ArrayLike<number>): Float64Array {

@@ -31,7 +31,7 @@ import { evaluate, REGISTER_TARGET } from "../support/graphs.ts";
 import { TestRandom } from "../support/random.ts";
 import { randomGraph, steps } from "./randomGraph.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 const target = REGISTER_TARGET;
 const LINEAR = { n: 6, m: 7, d: 3 };
 

@@ -78,7 +78,8 @@ describe("a run that is cut off", () => {
     let kept = Buffer.alloc(0);
     let killed = 0;
     for (let kill = 0; kill < KILLS; kill++) {
-      const args = kill === 0 ? [...RUN, "--quiet", "--out", "broken"] : ["--resume", "broken", "--runtime", RUNTIME, "--quiet"];
+      const args =
+        kill === 0 ? [...RUN, "--quiet", "--out", "broken"] : ["--resume", "broken", "--runtime", RUNTIME, "--quiet"];
       const run = start(["train", ...args], cwd);
       // A random moment of the run: some time after new lines have begun to appear.
       const before = kept.length;

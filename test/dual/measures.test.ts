@@ -25,7 +25,7 @@ import { evaluate, REGISTER_TARGET } from "../support/graphs.ts";
 import { TestRandom } from "../support/random.ts";
 import { BETAS, connectionsOf, lossOf, randomNetwork, randomSamples } from "./support.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 
 function network(graph: Graph, widths: readonly number[], samples: number, options = {}) {
   const x = graph.input("x", [samples, widths[0]!]);

@@ -15,7 +15,7 @@ import { evaluate } from "../support/graphs.ts";
 import { TestRandom } from "../support/random.ts";
 import { connectionsOf, randomNetwork, randomSamples } from "./support.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 const [WIDTHS, OUTPUTS, IMAGES, AUGMENTATIONS, LEADING] = [[6, 5, 4, 3], 3, 7, 3, 4] as const;
 const SAMPLES = IMAGES * AUGMENTATIONS;
 

@@ -11,7 +11,7 @@ import { cifarFolder } from "../support/datasets.ts";
 import { useEngine } from "../support/device.ts";
 import { U } from "../support/matchers.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 const SIDE = 12;
 const NORMALIZATION = { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] } as const;
 const view: WholeView = {

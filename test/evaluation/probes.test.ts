@@ -13,7 +13,7 @@ import { useEngine } from "../support/device.ts";
 import { gamma } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 
 /** Classes as Gaussian clouds around random means, `noise` wide. */
 function clouds(sizes: { train: number; test: number; columns: number; classes: number }, noise: number, seed = 1) {

@@ -8,8 +8,9 @@ import { planTrainingStep, targetOf } from "../../src/train/trainingStep.ts";
 import { crossCorrelation, descend } from "../oracle/linearDescent.ts";
 import { useEngine } from "../support/device.ts";
 import { TestRandom } from "../support/random.ts";
+import { isThorough } from "../support/thorough.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 
 const [n, m, d] = [24, 12, 4];
 const LEARNING_RATE = 0.02;
@@ -71,8 +72,8 @@ async function trainOnGpu(w0: Float32Array<ArrayBuffer>): Promise<{ step: number
 }
 
 describe("small random initialisation: W converges to the aligned solution as its scale falls", () => {
-  it("sup ‖W − W*‖ ~ α^(1 − γ_{d+1}/γ_d) over α = 1e-1 … 1e-6, on the GPU as in float64", async () => {
-    const scales = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
+  it("sup ‖W − W*‖ ~ α^(1 − γ_{d+1}/γ_d) over decades of α down to 1e-6, on the GPU as in float64", async () => {
+    const scales = isThorough ? [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6] : [1e-4, 1e-5, 1e-6];
     const onGpu: number[] = [];
     for (const scale of scales) {
       const w0 = shape.map((value) => scale * value);

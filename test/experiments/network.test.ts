@@ -11,7 +11,7 @@ import { cifarFolder, mnistFolder } from "../support/datasets.ts";
 import { useEngine } from "../support/device.ts";
 import { runToEnd } from "../support/runs.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 const cifar = cifarFolder().folder;
 
 /** A small run of a preset: 8 pairs of 8 × 8 pixels. */

@@ -12,7 +12,7 @@ import { useEngine } from "../support/device.ts";
 import { TestRandom } from "../support/random.ts";
 import { runToEnd } from "../support/runs.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 const IMAGE_BYTES = 27_648;
 const COUNT = 60;
 

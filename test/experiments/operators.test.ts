@@ -12,7 +12,7 @@ import { mnistFolder } from "../support/datasets.ts";
 import { useEngine } from "../support/device.ts";
 import { type FinishedRun, runToEnd } from "../support/runs.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 
 const identity = presets["operator-identity"] as OperatorIdentityConfig;
 const training = presets["operator-training"] as OperatorTrainingConfig;

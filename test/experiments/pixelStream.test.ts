@@ -13,7 +13,7 @@ import { epochIndices as orderOf } from "../oracle/augment.ts";
 import { useEngine } from "../support/device.ts";
 import { REGISTER_TARGET } from "../support/graphs.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 const SIDE = 4;
 const IMAGE_BYTES = 4 * SIDE * SIDE;
 

@@ -34,7 +34,7 @@ import {
 } from "./foldedNets.ts";
 import { randomState } from "./support.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 
 describe("whole ResNets (at full width: test/long/foldedResnets.long.ts)", () => {
   it(`${NARROW_18.name}: layer by layer within derived bounds; as a whole as float64 and as without folding`, async () => {

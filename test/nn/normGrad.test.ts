@@ -10,7 +10,7 @@ import { useEngine } from "../support/device.ts";
 import { evaluate } from "../support/graphs.ts";
 import { TestRandom } from "../support/random.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 const TARGETS: Readonly<Record<string, Target>> = {
   software: { isSoftware: true, matmulFamily: "register" },
   gpu: { isSoftware: false, matmulFamily: "workgroup" },

@@ -41,7 +41,7 @@ import { gamma } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
 import { padded, randomState } from "./support.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 
 describe("moving_average", () => {
   for (const [count, steps, step] of [

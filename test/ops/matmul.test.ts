@@ -12,7 +12,7 @@ import { evaluate } from "../support/graphs.ts";
 import { gamma } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 
 const SOFTWARE: Target = { isSoftware: true, matmulFamily: "register" };
 const SUBGROUPS: Target = { ...SOFTWARE, hasSubgroups: true };

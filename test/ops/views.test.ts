@@ -19,7 +19,7 @@ import { useEngine } from "../support/device.ts";
 import { evaluate, REGISTER_TARGET } from "../support/graphs.ts";
 import { TestRandom } from "../support/random.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 const random = new TestRandom(21);
 
 /** The kernels of a plan, in order, without their folders. */

@@ -12,7 +12,7 @@ import { REGISTER_TARGET } from "../support/graphs.ts";
 import { U } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 
 /** A matrix of more than one chunk, a vector, small matrices; `dead` has no gradient, `zero` no weights. */
 const SHAPES: Readonly<Record<string, readonly number[]>> = {

@@ -16,7 +16,7 @@ import * as oracle from "../oracle/sslLosses.ts";
 import { useEngine } from "../support/device.ts";
 import { evaluate } from "../support/graphs.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 
 const Z1 = [1, 2, -1, 3, -1, 0.5, 0.5, 0.5, 2, -1, 0, 1];
 const Z2 = [0.8, 1.5, -0.5, 2.5, -0.5, 0, 1, 0, 1.5, -1.5, 0.5, 1];

@@ -13,7 +13,7 @@ import { U } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
 import { type Arrays, LOSS_CASES, type LossCase } from "./lossCases.ts";
 
-const engine = useEngine();
+const engine = useEngine({ unrollsLoops: false });
 
 /** Affine map before the loss, so that its operands are not leaves. */
 const BEFORE = { alpha: 1.3, beta: 0.1 };

@@ -1,6 +1,6 @@
 /** The test device: Dawn in Node, one engine for the test files of a process, every use inside error scopes. */
 import { afterAll, beforeAll } from "vitest";
-import { Engine } from "../../src/device/engine.ts";
+import { Engine, type EngineRequest } from "../../src/device/engine.ts";
 import { nodeGpu } from "../../src/device/nodeRuntime.ts";
 
 let gpu: Promise<GPU> | undefined;
@@ -17,14 +17,18 @@ export function testGpu(): Promise<GPU> {
 }
 
 /** Engines of this process by their options. Test files share them, and with them the pipelines that software adapters compile for long. */
-const engines = new Map<boolean, Promise<Engine>>();
+const engines = new Map<string, Promise<Engine>>();
 
-async function sharedEngine(defaultLimits: boolean): Promise<Engine> {
-  const open = () => testGpu().then((gpu) => Engine.request({ gpu, defaultLimits }));
-  let engine = engines.get(defaultLimits) ?? open();
+/** `unrollsLoops: false` for graphs and whole steps, which compile much and run it once; test/kernels/unroll.test.ts asks for equal bits. */
+type Options = Pick<EngineRequest, "defaultLimits" | "unrollsLoops">;
+
+async function sharedEngine(options: Options): Promise<Engine> {
+  const key = JSON.stringify([options.defaultLimits ?? false, options.unrollsLoops ?? true]);
+  const open = () => testGpu().then((gpu) => Engine.request({ gpu, ...options }));
+  let engine = engines.get(key) ?? open();
   // One that a test lost is not handed to the next file.
   if (await isLost(await engine)) engine = open();
-  engines.set(defaultLimits, engine);
+  engines.set(key, engine);
   return engine;
 }
 
@@ -35,12 +39,12 @@ function isLost(engine: Engine): Promise<boolean> {
 /**
  * The engine for the tests of a file: `const engine = useEngine(); … engine()`. Uncaptured GPU errors and leaked buffers fail the file.
  */
-export function useEngine(options: { readonly defaultLimits?: boolean } = {}): () => Engine {
+export function useEngine(options: Options = {}): () => Engine {
   let engine: Engine | undefined;
   let before = 0;
   const uncaptured: string[] = [];
   beforeAll(async () => {
-    engine = await sharedEngine(options.defaultLimits ?? false);
+    engine = await sharedEngine(options);
     before = engine.memory.buffers;
     engine.device.onuncapturederror = (event) => uncaptured.push(event.error.message);
   });

@@ -1,9 +1,9 @@
 /** Takes the place of test/support/device.ts in a page: the browser's WebGPU instead of Dawn. */
 import { afterAll, beforeAll } from "vitest";
-import { Engine } from "../../../src/device/engine.ts";
+import { Engine, type EngineRequest } from "../../../src/device/engine.ts";
 
 /** `const engine = useEngine(); … engine()`. Uncaptured GPU errors and leaked buffers fail the file. */
-export function useEngine(options: { readonly defaultLimits?: boolean } = {}): () => Engine {
+export function useEngine(options: Pick<EngineRequest, "defaultLimits" | "unrollsLoops"> = {}): () => Engine {
   let engine: Engine | undefined;
   const uncaptured: string[] = [];
   beforeAll(async () => {
