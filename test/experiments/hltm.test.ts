@@ -20,7 +20,7 @@ import { useEngine } from "../support/device.ts";
 import { U } from "../support/matchers.ts";
 import { TestRandom } from "../support/random.ts";
 
-const engine = useEngine({ unrollsLoops: false });
+const engine = useEngine();
 
 const preset = presets.hltm as HltmConfig;
 const base: HltmConfig = {

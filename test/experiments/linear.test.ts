@@ -7,7 +7,7 @@ import { useEngine } from "../support/device.ts";
 import { type FinishedRun, preset, runToEnd } from "../support/runs.ts";
 import { isThorough } from "../support/thorough.ts";
 
-const engine = useEngine({ unrollsLoops: false });
+const engine = useEngine();
 
 /** Compares a run with float64 gradient descent from its own saved views and initial weight. */
 function expectToFollowDescent({ records, arrays, result }: FinishedRun, config: LinearConfig): void {
