@@ -41,13 +41,21 @@ var<workgroup> positives: array<f32, ROWS>;
 // Two numbers per anchor and lane: maximum and sum (softmax), weights and terms (others).
 var<workgroup> partial: array<vec2<f32>, ROWS * WG>;
 
+// The pair that a row belongs to; a remainder, but rows are below 2·pairs and software adapters divide slowly.
+fn pair_of(row: u32) -> u32 {
+  return select(row, row - params.pairs, row >= params.pairs);
+}
+
+fn pairs_of(rows: vec4<u32>) -> vec4<u32> {
+  return select(rows, rows - vec4<u32>(params.pairs), rows >= vec4<u32>(params.pairs));
+}
+
 @compute @workgroup_size(WG)
 fn similarity_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let row0 = group.x * ROWS;
-  let total = 2u * params.pairs;
   if (lane < ROWS) {
     let row = min(row0 + lane, params.rows - 1u);
-    let partner = (row + params.pairs) % total;
+    let partner = select(row + params.pairs, row - params.pairs, row >= params.pairs);
     var product = 0.0;
     for (var k = 0u; k < params.quads; k++) {
       product += dot(u[row * params.quads + k], u[partner * params.quads + k]);
@@ -63,6 +71,7 @@ fn similarity_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     let others = params.column_start + column + vec4<u32>(0u, 1u, 2u, 3u);
     // Columns beyond the end repeat the last one and do not count.
     let clamped = min(others, vec4<u32>(params.column_start + params.columns - 1u));
+    let columns_pairs = pairs_of(clamped);
     var similarity: array<vec4<f32>, ROWS>;
     // SwiftShader clears what a loop's body declares in the first turn only.
     for (var r = 0u; r < ROWS; r++) { //#unroll
@@ -84,14 +93,14 @@ fn similarity_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
       alike[r] = vec4<f32>(0.0);
     }
     if (SEPARATE_WEIGHTS) {
-      let start = (clamped % params.pairs) * params.weight_quads;
+      let start = columns_pairs * params.weight_quads;
       for (var k = 0u; k < params.weight_quads; k++) {
         let b0 = v[start.x + k];
         let b1 = v[start.y + k];
         let b2 = v[start.z + k];
         let b3 = v[start.w + k];
         for (var r = 0u; r < ROWS; r++) { //#unroll
-          let a = v[(min(row0 + r, params.rows - 1u) % params.pairs) * params.weight_quads + k];
+          let a = v[pair_of(min(row0 + r, params.rows - 1u)) * params.weight_quads + k];
           alike[r] += vec4<f32>(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3));
         }
       }
@@ -99,7 +108,7 @@ fn similarity_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     for (var r = 0u; r < ROWS; r++) { //#unroll
       let row = min(row0 + r, params.rows - 1u);
       // Anchor and partner are the same row modulo the number of pairs.
-      let is_negative = (clamped % params.pairs != vec4<u32>(row % params.pairs)) & (others == clamped);
+      let is_negative = (columns_pairs != vec4<u32>(pair_of(row))) & (others == clamped);
       let mask = select(vec4<f32>(0.0), vec4<f32>(1.0), is_negative);
       let s = params.scale * similarity[r];
       if (MODE == 0u) {

@@ -52,18 +52,25 @@ function preloadVulkanLoader(folder: string): void {
  *
  * @param options.browserFolders further folders to look for SwiftShader in
  * @param options.toggles Dawn toggles, e.g. `disable_workgroup_init`
+ * @param options.softwareToggles further toggles on a SwiftShader, e.g. `disable_robustness`
  * @throws EngineError DEVICE-NO-DAWN when the package is not installed, DEVICE-NO-DRIVER without any Vulkan driver
  */
 export async function nodeGpu(
-  options: { readonly browserFolders?: readonly string[]; readonly toggles?: readonly string[] } = {},
+  options: {
+    readonly browserFolders?: readonly string[];
+    readonly toggles?: readonly string[];
+    readonly softwareToggles?: readonly string[];
+  } = {},
 ): Promise<NodeGpu> {
   const folders = [...(options.browserFolders ?? []), ...BROWSER_FOLDERS];
   const dawn = await loadDawn();
-  const toggles = options.toggles?.length ? [`enable-dawn-features=${options.toggles.join(",")}`] : [];
+  const { toggles = [], softwareToggles = [] } = options;
   for (const driver of driverCandidates(folders)) {
     if (driver !== SYSTEM) process.env.VK_DRIVER_FILES = driver;
-    if (driver.includes("swiftshader")) preloadVulkanLoader(join(driver, ".."));
-    const gpu = dawn.create(toggles);
+    const isSwiftShader = driver.includes("swiftshader");
+    if (isSwiftShader) preloadVulkanLoader(join(driver, ".."));
+    const enabled = [...toggles, ...(isSwiftShader ? softwareToggles : [])];
+    const gpu = dawn.create(enabled.length > 0 ? [`enable-dawn-features=${enabled.join(",")}`] : []);
     if (await gpu.requestAdapter()) return { gpu, driver };
   }
   throw new EngineError({

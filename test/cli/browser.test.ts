@@ -117,7 +117,7 @@ describe("browserFlagSets", () => {
     expect(sets[0]).toContain("--use-angle=vulkan");
     for (const flags of sets) {
       expect(flags).toContain("--enable-unsafe-webgpu");
-      expect(flags.join(" ")).not.toMatch(/swiftshader|force|fallback/i);
+      expect(flags.join(" ")).not.toMatch(/swiftshader|force|fallback|robustness/i);
     }
     expect(browserFlagSets({ ...linux, hasGpuDevice: false })).toHaveLength(1);
   });

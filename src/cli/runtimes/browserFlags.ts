@@ -22,6 +22,13 @@ const COMMON = [
 const LINUX_HARDWARE = ["--enable-features=Vulkan", "--use-angle=vulkan", "--disable-vulkan-surface"];
 const LINUX_ANY = ["--enable-features=Vulkan"];
 
+/**
+ * Dawn's toggle for shaders without the clamps that a browser adds to every index of a storage buffer. For software adapters, where the
+ * clamps are a fifth of a training step and two fifths of compiling it; the process runs nothing but our own kernels, which tests run
+ * without clamps, too. Never for measurements, which are of what a page on the web gets.
+ */
+export const UNCLAMPED = "disable_robustness";
+
 export interface FlagSurroundings {
   readonly platform: string;
   readonly isRoot: boolean;

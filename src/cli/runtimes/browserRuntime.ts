@@ -24,8 +24,8 @@ export interface BrowserRuntimeOptions {
 export interface BrowserKind {
   readonly name: RuntimeName;
   readonly choose: () => BrowserChoice;
-  /** `blankUrl` is an empty page on which WebGPU can be looked at. */
-  readonly open: (choice: BrowserChoice, blankUrl: string) => Promise<BrowserSession>;
+  /** `blankUrl` is an empty page on which WebGPU can be looked at. `isMeasured`: as a user's browser would be started, for measurements. */
+  readonly open: (choice: BrowserChoice, blankUrl: string, isMeasured: boolean) => Promise<BrowserSession>;
   /** Finds product and version in the user agent. */
   readonly productName: RegExp;
 }
@@ -98,7 +98,7 @@ async function runInPage(run: PageRun): Promise<unknown> {
   let session: BrowserSession | undefined;
   let onAbort = () => {};
   try {
-    session = await run.kind.open(run.choice, server.blankUrl);
+    session = await run.kind.open(run.choice, server.blankUrl, run.task.kind === "bench");
     run.signal.throwIfAborted();
     const page = await session.browser.newPage();
     watch(session, page, outcome.reject);
