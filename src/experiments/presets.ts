@@ -30,8 +30,8 @@ import mlpBarlow from "./presets/mlp-barlow.json" with { type: "json" };
 import operatorIdentity from "./presets/operator-identity.json" with { type: "json" };
 import operatorTraining from "./presets/operator-training.json" with { type: "json" };
 import probeBarlow from "./presets/probe-barlow.json" with { type: "json" };
+import probeInfonce from "./presets/probe-infonce.json" with { type: "json" };
 import probeSimclr from "./presets/probe-simclr.json" with { type: "json" };
-import probeVicreg from "./presets/probe-vicreg.json" with { type: "json" };
 import resnet18CifarBarlow from "./presets/resnet18-cifar-barlow.json" with { type: "json" };
 import resnet18CifarByol from "./presets/resnet18-cifar-byol.json" with { type: "json" };
 import resnet18CifarSimclr from "./presets/resnet18-cifar-simclr.json" with { type: "json" };
@@ -97,7 +97,7 @@ export const networkPresets = extended([
   bimodalVicreg,
   probeSimclr,
   probeBarlow,
-  probeVicreg,
+  probeInfonce,
   simclrExactCovNtxent,
   simclrExactCovAugmented,
   simclrExactCovUnaugmented,
