@@ -1,11 +1,13 @@
 /** Kernels as objects: parameters, bindings, the pipeline cache, grids. */
 import { describe, expect, it } from "vitest";
+import type { Engine } from "../../src/device/engine.ts";
 import { ceilDiv, foldGrid } from "../../src/kernels/grid.ts";
 import { bindGroupEntries, buildKernel, packParams } from "../../src/kernels/kernel.ts";
-import { elementwiseUnary, reduceColumns, stepAdvance } from "../../src/kernels/library.ts";
+import { elementwiseUnary, matmulRegister, reduceColumns, stepAdvance } from "../../src/kernels/library.ts";
 import { useEngine } from "../support/device.ts";
 
 const engine = useEngine();
+const rolling = useEngine({ unrollsLoops: false });
 
 describe("packParams", () => {
   it("writes each field at its offset, in its type, padded to 16 bytes", () => {
@@ -65,6 +67,21 @@ describe("buildKernel", () => {
     ]);
     expect(same).toBe(first);
     expect(other).not.toBe(first);
+  });
+
+  it("unrolls marked loops unless the engine was asked not to, or the call says otherwise", async () => {
+    const builds = async (on: Engine) =>
+      Promise.all([
+        buildKernel(on, matmulRegister, {}),
+        buildKernel(on, matmulRegister, {}, { unroll: true }),
+        buildKernel(on, matmulRegister, {}, { unroll: false }),
+      ]);
+    const [usual, unrolled, rolled] = await builds(engine());
+    expect(unrolled).not.toBe(rolled);
+    expect(usual).toBe(unrolled);
+    const [own, ownUnrolled, ownRolled] = await builds(rolling());
+    expect(ownUnrolled).not.toBe(ownRolled);
+    expect(own).toBe(ownRolled);
   });
 });
 
