@@ -9,8 +9,8 @@ export const SUBMITS_IN_FLIGHT = 2;
 export class Pace {
   readonly #clock: () => number;
   #perSubmit = 1;
-  /** What a repetition took in the last two submits; nothing is expected before there are two. */
-  #lastMs: readonly [number, number] = [0, 0];
+  /** What a repetition took in the last four submits; nothing is expected before there are three. */
+  #lastMs: readonly [number, number, number, number] = [0, 0, 0, 0];
   #previousCompletion = 0;
 
   /** @param clock milliseconds, monotonic */
@@ -24,13 +24,15 @@ export class Pace {
   }
 
   /**
-   * When a submit of `count` repetitions is expected to be done, from now on, in milliseconds: by the shorter of the last two times. Whoever
-   * sleeps until then notices late what took longer once only (the first submit compiles pipelines), and that lateness is part of the next
-   * time; by the last time alone it would grow from submit to submit.
+   * When a submit of `count` repetitions is expected to be done, from now on, in milliseconds: by the shorter of two means, each of two
+   * submits. Whoever sleeps until then notices late what took longer once only (the first submit compiles pipelines), and that lateness is
+   * part of the next time; by the last time alone it would grow from submit to submit. Means of two, since what is noticed late makes the
+   * next one seem short; by the shortest single time whoever polls would wake long before the end when times vary.
    */
   expectedMs(count: number, submittedAt: number): number {
     const before = Math.max(this.#previousCompletion, submittedAt);
-    return Math.max(0, before + count * Math.min(...this.#lastMs) - this.#clock());
+    const [a, b, c, d] = this.#lastMs;
+    return Math.max(0, before + (count * Math.min(a + b, c + d)) / 2 - this.#clock());
   }
 
   /** Notes that a submit of `count` repetitions has completed; submits complete in order. */
@@ -39,7 +41,7 @@ export class Pace {
     const elapsed = now - Math.max(this.#previousCompletion, submittedAt);
     this.#previousCompletion = now;
     if (count === 0) return;
-    this.#lastMs = [this.#lastMs[1], elapsed / count];
+    this.#lastMs = [this.#lastMs[1], this.#lastMs[2], this.#lastMs[3], elapsed / count];
     const wanted = (count * TARGET_SUBMIT_MS) / Math.max(elapsed, 0.1);
     this.#perSubmit = Math.max(1, Math.floor(Math.min(wanted, 2 * this.#perSubmit)));
   }
