@@ -35,24 +35,25 @@ function curves(cells: readonly ShownCell[], range: string, label: string | unde
   });
   const last = (cell: ShownCell): number => cell.correlation.epochs.length - 1;
   const epoch = sorted[0]?.correlation.epochs.at(-1) ?? 0;
+  const after = `after ${epoch} ${epoch === 1 ? "epoch" : "epochs"}`;
   const ceiling = sorted[0]?.ceiling?.mean[0];
   const layout = { ...smallLayout(230), margin: { left: 62, right: 14, top: 56, bottom: 44 } };
   const x = { scale: "log" as const, domain, label: "units of a node" };
   const id = (name: string) => `width-${label ?? ""}-${range}-${name}`.replace(/[^\w-]/g, "_");
   const correlation = bandPanelSvg({
     title: `Root, |ρ| in [${range}]`,
-    description: `Best correlation with the root against the width, before training and after ${epoch} epochs`,
+    description: `Best correlation with the root against the width, before training and ${after}`,
     x,
     y: { scale: "linear", domain: [0, 1], label: `best |correlation| with z₀ (level ${depth})` },
     series: [
       rootAt("before training", INITIAL, () => 0),
-      { ...rootAt(`after ${epoch} epochs`, TRAINED, last), ...(ceiling === undefined ? {} : { reference: ceiling }) },
+      { ...rootAt(after, TRAINED, last), ...(ceiling === undefined ? {} : { reference: ceiling }) },
     ],
     layout,
     id: id("correlation"),
   });
   const lucky = bandPanelSvg({
-    title: "The luckiest unit before training, over a typical one",
+    title: "The luckiest unit before training",
     description:
       "Largest gap of a node's units before training, in deviations of a random unit's gap, against the width",
     x,
