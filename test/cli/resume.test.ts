@@ -8,7 +8,7 @@ import { TestRandom } from "../support/random.ts";
 import { dist, temporaryFolder } from "./support.ts";
 
 /** Kills and steps of the long test; a full campaign sets EIGENSTEP_KILLS=20 EIGENSTEP_KILL_STEPS=9000. */
-const KILLS = Number(process.env.EIGENSTEP_KILLS ?? 3);
+const KILLS = Number(process.env.EIGENSTEP_KILLS ?? 2);
 const RUNTIME = process.env.EIGENSTEP_KILL_RUNTIME ?? "node";
 
 let command = "";

@@ -17,7 +17,7 @@ const LEARNING_RATE = 0.02;
 /** t = 20: four learned modes of γ = 1.5^-j saturate before t = 17 at every init scale used. */
 const STEPS = 1000;
 /** Steps between two looks at the weights. */
-const STRIDE = 25;
+const STRIDE = 50;
 
 const gammas = [...Array.from({ length: 8 }, (_, j) => 1.5 ** -j), -0.3, -0.2, -0.1, -0.05];
 const pairs = gaussianPairs({ gammas, n, seed: 11, noise: 0.1 });
@@ -73,7 +73,7 @@ async function trainOnGpu(w0: Float32Array<ArrayBuffer>): Promise<{ step: number
 
 describe("small random initialisation: W converges to the aligned solution as its scale falls", () => {
   it("sup ‖W − W*‖ ~ α^(1 − γ_{d+1}/γ_d) over decades of α down to 1e-6, on the GPU as in float64", async () => {
-    const scales = isThorough ? [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6] : [1e-4, 1e-5, 1e-6];
+    const scales = isThorough ? [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6] : [1e-5, 1e-6];
     const onGpu: number[] = [];
     for (const scale of scales) {
       const w0 = shape.map((value) => scale * value);

@@ -233,7 +233,7 @@ describe("requirements", () => {
   });
 
   it("state at most 3 n² floats of scratch a matrix, with vectors, beside status and parameters", () => {
-    for (let n = 6; n <= 2048; n += n < 300 ? (isThorough ? 1 : 7) : 61) {
+    for (let n = 6; n <= 2048; n += n < 300 ? (isThorough ? 1 : 23) : 61) {
       for (const batch of [1, 3]) {
         const { scratchBytes, dispatches } = requirements({ n, batch, vectors: true });
         // The parameters of each kind of dispatch take a range of 256 bytes; those of a round are the same in every sweep.

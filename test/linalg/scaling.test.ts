@@ -16,7 +16,7 @@ describe("eigh of A·2^k", () => {
     [5, ALL],
     [33, ALL],
     [64, SOME],
-    [129, SOME],
+    [129, isThorough ? SOME : [0, 1, 31, 60]],
     ...(isThorough ? ([[165, SOME]] as const) : []),
   ];
   for (const [n, exponents] of cases) {
