@@ -6,7 +6,7 @@ import { replay } from "../../src/train/replay.ts";
 import { compileTrainingStep, dispatchCounts, planTrainingStep, targetOf } from "../../src/train/trainingStep.ts";
 import { useEngine } from "../support/device.ts";
 
-const engine = useEngine({ unrollsLoops: false });
+const engine = useEngine();
 
 describe("the golden training step", () => {
   it("gives the losses that two other engines agree on, in few dispatches and without a new object", async () => {
