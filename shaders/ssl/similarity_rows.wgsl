@@ -19,6 +19,7 @@
 // Source    softmax: Chen et al. 2020 (NT-Xent), maximum as in Milakov & Gimelshein 2018; covariance: luckmatters/ssl/real-dataset,
 //           exact_cov; spectral: HaoChen et al. 2021
 //#include "lib/math.wgsl"
+//#include "lib/pair_of.wgsl"
 //#include "lib/log_one_plus.wgsl"
 override WG: u32 = 64u;
 const ROWS: u32 = 4u; //#knob
@@ -41,15 +42,6 @@ var<workgroup> positives: array<f32, ROWS>;
 // Two numbers per anchor and lane: maximum and sum (softmax), weights and terms (others).
 var<workgroup> partial: array<vec2<f32>, ROWS * WG>;
 
-// The pair that a row belongs to; a remainder, but rows are below 2·pairs and software adapters divide slowly.
-fn pair_of(row: u32) -> u32 {
-  return select(row, row - params.pairs, row >= params.pairs);
-}
-
-fn pairs_of(rows: vec4<u32>) -> vec4<u32> {
-  return select(rows, rows - vec4<u32>(params.pairs), rows >= vec4<u32>(params.pairs));
-}
-
 @compute @workgroup_size(WG)
 fn similarity_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let row0 = group.x * ROWS;
@@ -71,7 +63,7 @@ fn similarity_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     let others = params.column_start + column + vec4<u32>(0u, 1u, 2u, 3u);
     // Columns beyond the end repeat the last one and do not count.
     let clamped = min(others, vec4<u32>(params.column_start + params.columns - 1u));
-    let columns_pairs = pairs_of(clamped);
+    let columns_pairs = pair_of(clamped, params.pairs);
     var similarity: array<vec4<f32>, ROWS>;
     // SwiftShader clears what a loop's body declares in the first turn only.
     for (var r = 0u; r < ROWS; r++) { //#unroll
@@ -100,7 +92,7 @@ fn similarity_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
         let b2 = v[start.z + k];
         let b3 = v[start.w + k];
         for (var r = 0u; r < ROWS; r++) { //#unroll
-          let a = v[pair_of(min(row0 + r, params.rows - 1u)) * params.weight_quads + k];
+          let a = v[pair_of(vec4<u32>(min(row0 + r, params.rows - 1u)), params.pairs).x * params.weight_quads + k];
           alike[r] += vec4<f32>(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3));
         }
       }
@@ -108,7 +100,7 @@ fn similarity_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     for (var r = 0u; r < ROWS; r++) { //#unroll
       let row = min(row0 + r, params.rows - 1u);
       // Anchor and partner are the same row modulo the number of pairs.
-      let is_negative = (columns_pairs != vec4<u32>(pair_of(row))) & (others == clamped);
+      let is_negative = (columns_pairs != pair_of(vec4<u32>(row), params.pairs)) & (others == clamped);
       let mask = select(vec4<f32>(0.0), vec4<f32>(1.0), is_negative);
       let s = params.scale * similarity[r];
       if (MODE == 0u) {

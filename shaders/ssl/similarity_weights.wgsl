@@ -15,6 +15,7 @@
 // Oracle    test/oracle/sslKernels.ts
 // Source    derivative of similarity_rows; the partner's 1 − P is not formed as a difference
 //#include "lib/math.wgsl"
+//#include "lib/pair_of.wgsl"
 override WG_X: u32 = 8u;
 override WG_Y: u32 = 8u;
 const ROWS: u32 = 4u; //#knob
@@ -31,11 +32,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> v: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> stats: array<f32>;
 @group(0) @binding(4) var<storage, read_write> w: array<f32>;
-
-// The pair that a row belongs to; a remainder, but rows are below 2·pairs and software adapters divide slowly.
-fn pair_of(row: u32) -> u32 {
-  return select(row, row - params.pairs, row >= params.pairs);
-}
 
 @compute @workgroup_size(WG_X, WG_Y)
 fn similarity_weights(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -60,16 +56,17 @@ fn similarity_weights(@builtin(global_invocation_id) id: vec3<u32>) {
       similarity[r] += vec4<f32>(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3));
     }
   }
+  let others_pairs = pair_of(others, params.pairs);
   var alike: array<vec4<f32>, ROWS>;
   if (SEPARATE_WEIGHTS) {
-    let start = vec4<u32>(pair_of(others.x), pair_of(others.y), pair_of(others.z), pair_of(others.w)) * params.weight_quads;
+    let start = others_pairs * params.weight_quads;
     for (var k = 0u; k < params.weight_quads; k++) {
       let b0 = v[start.x + k];
       let b1 = v[start.y + k];
       let b2 = v[start.z + k];
       let b3 = v[start.w + k];
       for (var r = 0u; r < ROWS; r++) { //#unroll
-        let a = v[pair_of(min(params.row_start + row0 + r, last_row)) * params.weight_quads + k];
+        let a = v[pair_of(vec4<u32>(min(params.row_start + row0 + r, last_row)), params.pairs).x * params.weight_quads + k];
         alike[r] += vec4<f32>(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3));
       }
     }
@@ -77,9 +74,10 @@ fn similarity_weights(@builtin(global_invocation_id) id: vec3<u32>) {
   let c = 1.0 / (1.0 + params.beta);
   for (var r = 0u; r < ROWS; r++) { //#unroll
     let row = min(params.row_start + row0 + r, last_row);
+    let row_pair = pair_of(vec4<u32>(row), params.pairs).x;
     for (var j = 0u; j < 4u; j++) { //#unroll
       let other = others[j];
-      let is_partner = pair_of(other) == pair_of(row);
+      let is_partner = others_pairs[j] == row_pair;
       var negative = 0.0;
       var partner = 0.0;
       if (MODE == 0u) {

@@ -122,6 +122,14 @@ describe("browserFlagSets", () => {
     expect(browserFlagSets({ ...linux, hasGpuDevice: false })).toHaveLength(1);
   });
 
+  it("leaves out index clamps for the command's own work without a GPU, never for measurements", () => {
+    const isUnclamped = (sets: string[][]) => sets.flat().some((flag) => flag.includes("disable_robustness"));
+    const software = { ...linux, hasGpuDevice: false };
+    expect(isUnclamped(browserFlagSets(software, false))).toBe(true);
+    expect(isUnclamped(browserFlagSets(software))).toBe(false);
+    expect(isUnclamped(browserFlagSets(linux, false))).toBe(false);
+  });
+
   it("keeps the sandbox on unless root", () => {
     for (const platform of ["linux", "darwin", "win32"]) {
       expect(browserFlagSets({ ...linux, platform }).flat()).not.toContain("--no-sandbox");

@@ -36,13 +36,18 @@ export interface FlagSurroundings {
   readonly hasGpuDevice: boolean;
 }
 
-/** Sets of flags to try in order, until one gives an adapter that is not software; the last one takes what there is. */
-export function browserFlagSets(surroundings: FlagSurroundings): string[][] {
+/**
+ * Sets of flags to try in order, until one gives an adapter that is not software; the last one takes what there is.
+ *
+ * @param isMeasured false for work of the command's own: unclamped where there is no GPU
+ */
+export function browserFlagSets(surroundings: FlagSurroundings, isMeasured = true): string[][] {
   // Chrome refuses to sandbox root; for everybody else the sandbox stays on.
   const common = [...COMMON, ...(surroundings.isRoot ? ["--no-sandbox"] : [])];
   if (surroundings.platform !== "linux") return [common];
   const any = [...common, ...LINUX_ANY];
-  return surroundings.hasGpuDevice ? [[...common, ...LINUX_HARDWARE], any] : [any];
+  if (surroundings.hasGpuDevice) return [[...common, ...LINUX_HARDWARE], any];
+  return [isMeasured ? any : [...any, `--enable-dawn-features=${UNCLAMPED}`]];
 }
 
 export function thisSurroundings(): FlagSurroundings {

@@ -1,5 +1,5 @@
 /** The runtime `chrome`: Chrome, Chromium or Edge, started so that WebGPU has the best adapter there is. */
-import { browserFlagSets, thisSurroundings, UNCLAMPED } from "./browserFlags.ts";
+import { browserFlagSets, thisSurroundings } from "./browserFlags.ts";
 import { type BrowserRuntimeOptions, createBrowserRuntime } from "./browserRuntime.ts";
 import { type BrowserSession, openBrowser } from "./browserSession.ts";
 import { type BrowserChoice, chooseBrowser, type SetupRecord } from "./findBrowser.ts";
@@ -20,10 +20,7 @@ export function createChromeRuntime(options: ChromeRuntimeOptions): Runtime {
 
 /** The first browser whose flags bring a hardware adapter, or the last one with whatever it has. */
 async function openWithAdapter(choice: BrowserChoice, blankUrl: string, isMeasured: boolean): Promise<BrowserSession> {
-  const surroundings = thisSurroundings();
-  const isSoftware = surroundings.platform === "linux" && !surroundings.hasGpuDevice;
-  const more = isSoftware && !isMeasured ? [`--enable-dawn-features=${UNCLAMPED}`] : [];
-  const flagSets = browserFlagSets(surroundings).map((flags) => [...flags, ...more]);
+  const flagSets = browserFlagSets(thisSurroundings(), isMeasured);
   for (const [index, flags] of flagSets.entries()) {
     const session = await openBrowser(choice, flags);
     if (index === flagSets.length - 1 || (await hasHardwareAdapter(session, blankUrl))) return session;
