@@ -85,10 +85,10 @@ export class MetricsReadback {
    */
   async read(
     slot: ReadbackSlot,
-    expectedMs = 0,
+    expectedMs: number | Promise<number> = 0,
   ): Promise<{ readonly header: ArrayBuffer; readonly records: StepRecord[] }> {
     const { spectrumLength, extras } = this.#options;
-    await this.#engine.rest(expectedMs);
+    await this.#engine.rest(await expectedMs);
     await this.#engine.guard(slot.buffer.mapAsync(GPUMapMode.READ, 0, slot.sizeBytes));
     const bytes = slot.buffer.getMappedRange(0, slot.sizeBytes).slice(0);
     slot.buffer.unmap();

@@ -6,16 +6,33 @@ export const TARGET_SUBMIT_MS = 30;
 /** One submit executes while the next is encoded. */
 export const SUBMITS_IN_FLIGHT = 2;
 
+/** Repetitions of a submit, and what they took together. */
+interface Timed {
+  readonly count: number;
+  readonly ms: number;
+}
+const UNTIMED: Timed = { count: 0, ms: 0 };
+
+/** What a repetition of two submits took; 0 where there is none. */
+function meanMs(a: Timed, b: Timed): number {
+  return (a.ms + b.ms) / Math.max(1, a.count + b.count);
+}
+
 export class Pace {
   readonly #clock: () => number;
   #perSubmit = 1;
-  /** What a repetition took in the last four submits; nothing is expected before there are three. */
-  #lastMs: readonly [number, number, number, number] = [0, 0, 0, 0];
+  /** The last four submits; nothing is expected before there are three. */
+  #last: readonly [Timed, Timed, Timed, Timed] = [UNTIMED, UNTIMED, UNTIMED, UNTIMED];
   #previousCompletion = 0;
 
-  /** @param clock milliseconds, monotonic */
+  /** @param clock milliseconds, monotonic; it serves `now`, too */
   constructor(clock: () => number = () => performance.now()) {
     this.#clock = clock;
+  }
+
+  /** The time by which submits are noted. */
+  now(): number {
+    return this.#clock();
   }
 
   /** Repetitions for the next submit. */
@@ -24,15 +41,16 @@ export class Pace {
   }
 
   /**
-   * When a submit of `count` repetitions is expected to be done, from now on, in milliseconds: by the shorter of two means, each of two
-   * submits. Whoever sleeps until then notices late what took longer once only (the first submit compiles pipelines), and that lateness is
-   * part of the next time; by the last time alone it would grow from submit to submit. Means of two, since what is noticed late makes the
-   * next one seem short; by the shortest single time whoever polls would wake long before the end when times vary.
+   * When the oldest submit under way, of `count` repetitions, is expected to be done, from now on, in milliseconds: by the shorter of two
+   * means, each of two submits. Whoever sleeps until then notices late what took longer once only (the first submit compiles pipelines),
+   * and that lateness is part of the next time; by the last time alone it would grow from submit to submit. Means of two, since what is
+   * noticed late makes the next one seem short, and per repetition, since the two differ in size; by the shortest single time whoever polls
+   * would wake long before the end when times vary.
    */
   expectedMs(count: number, submittedAt: number): number {
     const before = Math.max(this.#previousCompletion, submittedAt);
-    const [a, b, c, d] = this.#lastMs;
-    return Math.max(0, before + (count * Math.min(a + b, c + d)) / 2 - this.#clock());
+    const [a, b, c, d] = this.#last;
+    return Math.max(0, before + count * Math.min(meanMs(a, b), meanMs(c, d)) - this.#clock());
   }
 
   /** Notes that a submit of `count` repetitions has completed; submits complete in order. */
@@ -41,7 +59,8 @@ export class Pace {
     const elapsed = now - Math.max(this.#previousCompletion, submittedAt);
     this.#previousCompletion = now;
     if (count === 0) return;
-    this.#lastMs = [this.#lastMs[1], this.#lastMs[2], this.#lastMs[3], elapsed / count];
+    const [, b, c, d] = this.#last;
+    this.#last = [b, c, d, { count, ms: elapsed }];
     const wanted = (count * TARGET_SUBMIT_MS) / Math.max(elapsed, 0.1);
     this.#perSubmit = Math.max(1, Math.floor(Math.min(wanted, 2 * this.#perSubmit)));
   }
@@ -50,33 +69,51 @@ export class Pace {
 /**
  * Submits `count` repetitions of some work in as many submits as their time asks for, two of them in flight.
  *
- * @param submit submits this many repetitions; resolves when they are done on the GPU, `expectedMs` from now
+ * @param submit submits this many repetitions at once, and resolves when they are done on the GPU. `expectedMs` resolves when all earlier
+ *        submits are done, with what is left then. Two sleeps at a time, each for what it knew at its start, would be measured as the time
+ *        of the work and lengthen one another.
  * @param options `most` repetitions in one submit; `mayGoOn` is asked before each, and false ends it after those in flight
  * @returns repetitions that were done
  */
 export async function paced(
   pace: Pace,
   count: number,
-  submit: (repetitions: number, expectedMs: number) => Promise<unknown>,
+  submit: (repetitions: number, expectedMs: Promise<number>) => Promise<unknown>,
   options: { readonly most?: number; readonly mayGoOn?: () => boolean } = {},
 ): Promise<number> {
   const { most = Number.POSITIVE_INFINITY, mayGoOn = () => true } = options;
-  const inFlight: { readonly repetitions: number; readonly at: number; readonly done: Promise<unknown> }[] = [];
+  const inFlight: Paced[] = [];
   let submitted = 0;
-  for (;;) {
-    while (inFlight.length < SUBMITS_IN_FLIGHT && submitted < count && mayGoOn()) {
-      const repetitions = Math.min(pace.perSubmit, most, count - submitted);
-      const at = performance.now();
-      const ahead = inFlight.reduce((total, other) => total + other.repetitions, 0);
-      const done = submit(repetitions, pace.expectedMs(ahead + repetitions, at));
-      // Awaited below, in order; a failure of an earlier one must not leave this one unhandled.
-      done.catch(() => {});
-      inFlight.push({ repetitions, at, done });
-      submitted += repetitions;
+  try {
+    for (;;) {
+      while (inFlight.length < SUBMITS_IN_FLIGHT && submitted < count && mayGoOn()) {
+        const repetitions = Math.min(pace.perSubmit, most, count - submitted);
+        let isOldest: Paced["isOldest"] = () => {};
+        const expectedMs = new Promise<number>((resolve) => {
+          isOldest = resolve;
+        });
+        const at = pace.now();
+        const done = submit(repetitions, expectedMs);
+        // Awaited below, in order; a failure of an earlier one must not leave this one unhandled.
+        done.catch(() => {});
+        inFlight.push({ repetitions, at, done, isOldest });
+        submitted += repetitions;
+      }
+      const oldest = inFlight.shift();
+      if (!oldest) return submitted;
+      oldest.isOldest(pace.expectedMs(oldest.repetitions, oldest.at));
+      await oldest.done;
+      pace.completed(oldest.repetitions, oldest.at);
     }
-    const oldest = inFlight.shift();
-    if (!oldest) return submitted;
-    await oldest.done;
-    pace.completed(oldest.repetitions, oldest.at);
+  } finally {
+    // After a failure nobody awaits the others; they end all the same.
+    for (const { isOldest } of inFlight) isOldest(0);
   }
+}
+
+interface Paced {
+  readonly repetitions: number;
+  readonly at: number;
+  readonly done: Promise<unknown>;
+  readonly isOldest: (expectedMs: number) => void;
 }

@@ -84,10 +84,11 @@ export class Trainer {
    * Submits `updates` updates, each with a record of the state before it. Two calls may be pending.
    *
    * @param updates    1 … `maxUpdates`
-   * @param expectedMs when they will be done, from now on; runtimes that poll busily sleep until shortly before
+   * @param expectedMs when they will be done, from now on; runtimes that poll busily sleep until shortly before. A promise of it: from when
+   *        it resolves, and nothing is waited for before.
    * @throws EngineError TRAIN-UPDATES, TRAIN-IN-FLIGHT, DEVICE-LOST and others of the device
    */
-  async advance(updates: number, expectedMs = 0): Promise<Advance> {
+  async advance(updates: number, expectedMs: number | Promise<number> = 0): Promise<Advance> {
     if (!Number.isInteger(updates) || updates < 1 || updates > this.maxUpdates) {
       throw new EngineError({
         code: "TRAIN-UPDATES",
@@ -112,7 +113,11 @@ export class Trainer {
   }
 
   /** Runs `program` once for each record. */
-  async #submit(steps: readonly number[], program: CommandList, expectedMs = 0): Promise<Advance> {
+  async #submit(
+    steps: readonly number[],
+    program: CommandList,
+    expectedMs: number | Promise<number> = 0,
+  ): Promise<Advance> {
     this.#assertInFlightBelow(CALLS_IN_FLIGHT);
     const encoder = this.#engine.device.createCommandEncoder({ label: "training" });
     const pass = encoder.beginComputePass({ label: "training" });

@@ -192,7 +192,7 @@ export class CellRun {
       this.#encode("measure", (pass) => {
         for (let i = 0; i < repetitions; i++) this.#measuring.encode(pass, program);
       });
-      await this.#engine.rest(expectedMs);
+      await this.#engine.rest(await expectedMs);
       await this.#engine.guard(this.#engine.device.queue.onSubmittedWorkDone());
     });
     this.#encode(
