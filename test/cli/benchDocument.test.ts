@@ -37,6 +37,14 @@ it("a document has the ceiling of its run, rows measured against it, and the tar
   ]);
 });
 
-it("a filter that leaves nothing is an error", async () => {
-  await expect(execute({ only: "no such row" })).rejects.toMatchObject({ code: "BENCH-NOTHING" });
+it("a filter that leaves nothing is an error that names the rows, before anything is measured", async () => {
+  const before = engine().calls.submits;
+  for (const suites of [["matmul", "conv"], ["step"], ["eigh"]] as const) {
+    const names = { matmul: "NN 128×128×128, NT", step: "golden step, golden step", eigh: "n=16 scale=1, n=16" }[
+      suites[0]
+    ];
+    const refusal = { code: "BENCH-NOTHING", fix: expect.stringContaining(names) };
+    await expect(execute({ suites, only: "no such row" })).rejects.toMatchObject(refusal);
+  }
+  expect(engine().calls.submits).toBe(before);
 });

@@ -37,10 +37,10 @@ export async function executeBench(
     soakSteps,
   };
   progress(`benchmark on ${adapterLine(engine.adapter)}`);
+  await requireRows(task, context);
   const first = await measureCeiling(engine);
   const measured: BenchRow[] = [];
   for (const name of task.suites) measured.push(...(await SUITES[name].measure(context)));
-  if (measured.length === 0) throw nothingMeasured(only ?? "");
   // Other work on the machine lowers the ceiling for a while; the higher of two is nearer to what the adapter can do.
   const ceiling = higher(first, await measureCeiling(engine));
   const rows = annotated(measured, ceiling);
@@ -85,11 +85,23 @@ export function annotated(rows: readonly BenchRow[], ceiling: Ceiling): BenchRow
   });
 }
 
-function nothingMeasured(only: string): EngineError {
-  return new EngineError({
+/** @throws EngineError BENCH-NOTHING before anything is measured, when `only` leaves no row */
+async function requireRows({ suites, only }: BenchTask, context: BenchContext): Promise<void> {
+  if (only === undefined) return;
+  const names = new Set<string>();
+  let isSome = false;
+  // A suite that may measure nothing asks for every name.
+  const wants = (name: string): boolean => {
+    names.add(name);
+    isSome ||= context.wants(name);
+    return false;
+  };
+  for (const suite of suites) await SUITES[suite].measure({ ...context, wants });
+  if (isSome) return;
+  throw new EngineError({
     code: "BENCH-NOTHING",
     message: `No row's name contains ${JSON.stringify(only)}`,
-    fix: "Leave --only out to see the names.",
+    fix: `The names: ${[...names].join(", ")}.`,
     where: "--only",
   });
 }
