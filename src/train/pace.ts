@@ -25,12 +25,12 @@ export class Pace {
   #last: readonly [Timed, Timed, Timed, Timed] = [UNTIMED, UNTIMED, UNTIMED, UNTIMED];
   #previousCompletion = 0;
 
-  /** @param clock milliseconds, monotonic; it serves `now`, too */
+  /** @param clock milliseconds, monotonic */
   constructor(clock: () => number = () => performance.now()) {
     this.#clock = clock;
   }
 
-  /** The time by which submits are noted. */
+  /** The clock's time. */
   now(): number {
     return this.#clock();
   }
@@ -66,6 +66,15 @@ export class Pace {
   }
 }
 
+/** A submit under way. */
+interface Paced {
+  readonly repetitions: number;
+  readonly at: number;
+  readonly done: Promise<unknown>;
+  /** Called when all earlier ones are done. */
+  readonly tellExpected: (expectedMs: number) => void;
+}
+
 /**
  * Submits `count` repetitions of some work in as many submits as their time asks for, two of them in flight.
  *
@@ -88,32 +97,25 @@ export async function paced(
     for (;;) {
       while (inFlight.length < SUBMITS_IN_FLIGHT && submitted < count && mayGoOn()) {
         const repetitions = Math.min(pace.perSubmit, most, count - submitted);
-        let isOldest: Paced["isOldest"] = () => {};
+        let tellExpected: Paced["tellExpected"] = () => {};
         const expectedMs = new Promise<number>((resolve) => {
-          isOldest = resolve;
+          tellExpected = resolve;
         });
         const at = pace.now();
         const done = submit(repetitions, expectedMs);
         // Awaited below, in order; a failure of an earlier one must not leave this one unhandled.
         done.catch(() => {});
-        inFlight.push({ repetitions, at, done, isOldest });
+        inFlight.push({ repetitions, at, done, tellExpected });
         submitted += repetitions;
       }
       const oldest = inFlight.shift();
       if (!oldest) return submitted;
-      oldest.isOldest(pace.expectedMs(oldest.repetitions, oldest.at));
+      oldest.tellExpected(pace.expectedMs(oldest.repetitions, oldest.at));
       await oldest.done;
       pace.completed(oldest.repetitions, oldest.at);
     }
   } finally {
     // After a failure nobody awaits the others; they end all the same.
-    for (const { isOldest } of inFlight) isOldest(0);
+    for (const { tellExpected } of inFlight) tellExpected(0);
   }
-}
-
-interface Paced {
-  readonly repetitions: number;
-  readonly at: number;
-  readonly done: Promise<unknown>;
-  readonly isOldest: (expectedMs: number) => void;
 }
