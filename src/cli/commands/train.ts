@@ -55,7 +55,7 @@ async function prepareRun(options: TrainOptions, context: CommandContext): Promi
 /** What a run folder holds to go on with. Its configuration is fixed: another one would be another run. */
 async function prepareResumed(options: TrainOptions, run: string, context: CommandContext): Promise<PreparedRun> {
   const { preset, out, steps, seed, set } = options;
-  const given = { "a preset": preset, "--out": out, "--steps": steps, "--seed": seed, "--set": set[0] };
+  const given = { preset, "--out": out, "--steps": steps, "--seed": seed, "--set": set[0] };
   const conflict = Object.entries(given).find(([, value]) => value !== undefined);
   if (conflict) {
     throw new EngineError({
