@@ -34,7 +34,7 @@ export function drawLevels(target: SVGSVGElement, { steps, levels, ceiling }: Le
   for (const step of scaleLinear([0, last], [0, 1]).ticks(6)) {
     parts.push(shape("text", { x: x(step), y: HEIGHT - 14, "text-anchor": "middle" }, step.toLocaleString("en")));
   }
-  parts.push(shape("text", { x: WIDTH - RIGHT, y: HEIGHT - 1, "text-anchor": "end" }, "updates"));
+  parts.push(shape("text", { x: WIDTH - RIGHT, y: HEIGHT - 4, "text-anchor": "end" }, "updates"));
   const labels: { readonly level: number; readonly at: number; readonly color: string }[] = [];
   for (let index = 0; index < depth; index++) {
     const color = modeColor(index, depth);
