@@ -9,6 +9,9 @@ import type { OperatorTrainingConfig } from "./operatorTraining/config.ts";
 import bimodalBarlow from "./presets/bimodal-barlow.json" with { type: "json" };
 import bimodalSimclr from "./presets/bimodal-simclr.json" with { type: "json" };
 import bimodalVicreg from "./presets/bimodal-vicreg.json" with { type: "json" };
+import controlBarlow from "./presets/control-barlow.json" with { type: "json" };
+import controlSimclr from "./presets/control-simclr.json" with { type: "json" };
+import controlVicreg from "./presets/control-vicreg.json" with { type: "json" };
 import convBarlow from "./presets/conv-barlow.json" with { type: "json" };
 import convSimclr from "./presets/conv-simclr.json" with { type: "json" };
 import convVicreg from "./presets/conv-vicreg.json" with { type: "json" };
@@ -85,6 +88,9 @@ export const networkPresets = extended([
   freshBarlow,
   freshSimclr,
   freshVicreg,
+  controlBarlow,
+  controlSimclr,
+  controlVicreg,
   linBarlow,
   linSimclr,
   linVicreg,

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { BenchDocument, BenchRow, BenchTask } from "../../src/cli/bench/contract.ts";
+import { type BenchDocument, type BenchRow, type BenchTask, MULTIPLY_ADDS } from "../../src/cli/bench/contract.ts";
 import { promisedError, relativeError } from "../../src/cli/bench/eighProblem.ts";
 import { eighTargets } from "../../src/cli/bench/eighTargets.ts";
 import { matmulSuite } from "../../src/cli/bench/matmulSuite.ts";
@@ -249,12 +249,18 @@ describe("measurements", () => {
     expect(speedTargets("matmul", [], { peer: { least: 2 } })[0]).toMatchObject({ value: null, met: null });
   });
 
-  it("matmul targets: the worst orientation of order 512 against the ceiling", () => {
-    const rows = ["NN", "NT", "TN"].map((orientation, at) =>
-      product(`${orientation} 512×512×512`, "eigenstep", 1, { percentOfCeiling: 60 - 15 * at }),
-    );
-    const last = matmulSuite.targets(rows, { isSoftware: true }).at(-1);
-    expect(last).toMatchObject({ value: 30, atLeast: 40, aim: 50, met: false, where: "TN 512×512×512" });
+  it("matmul targets: the worst orientation of order 512 against multiply-adds in the same turns", () => {
+    const rows = ["NN", "NT", "TN"].flatMap((orientation, at) => [
+      product(`${orientation} 512×512×512`, "eigenstep", 1, { gflops: 4 - at }),
+      product(`${orientation} 512×512×512`, MULTIPLY_ADDS, 1, { gflops: 8 - 2 * at }),
+    ]);
+    const last = (of: readonly BenchRow[]) => matmulSuite.targets(of, { isSoftware: true }).at(-1);
+    expect(last(rows)).toMatchObject({ value: 50, atLeast: 40, aim: 50, met: true, where: "NN 512×512×512" });
+    const slow = rows.with(4, { ...rows[4]!, gflops: 1 });
+    expect(last(slow)).toMatchObject({ value: 25, met: false, where: "TN 512×512×512" });
+    // Without a verified pair there is nothing to say.
+    expect(last(rows.map((each) => ({ ...each, verified: false })))).toMatchObject({ value: null, met: null });
+    expect(last(rows.filter(({ engine }) => engine === "eigenstep"))).toMatchObject({ value: null, met: null });
   });
 
   it("step targets: speed, counts, memory against what TensorFlow.js says; a soak only where there was one", () => {

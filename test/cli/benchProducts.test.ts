@@ -1,9 +1,17 @@
 /** The suites `matmul` and `conv` on Dawn in small shapes: verification that can fail, peers of every kind, counts. */
 import { describe, expect, it } from "vitest";
-import { type BenchContext, type BenchRow, OURS } from "../../src/cli/bench/contract.ts";
+import { FIRST_VARIANT } from "../../src/cli/bench/ceiling.ts";
+import { type BenchContext, type BenchRow, MULTIPLY_ADDS, OURS } from "../../src/cli/bench/contract.ts";
 import { CONV_SHAPES, type ConvShape, convName, convWork, measureConvs } from "../../src/cli/bench/convSuite.ts";
 import { GpuCalls } from "../../src/cli/bench/gpuCalls.ts";
-import { MATMUL_SHAPES, type MatmulShape, matmulName, measureMatmuls } from "../../src/cli/bench/matmulSuite.ts";
+import {
+  MATMUL_SHAPES,
+  type MatmulShape,
+  matmulName,
+  matmulSuite,
+  measureMatmuls,
+} from "../../src/cli/bench/matmulSuite.ts";
+import { checkMultiplyAdd, flopsOf, prepareMultiplyAdd, roundsFor } from "../../src/cli/bench/multiplyAdd.ts";
 import type { ConvProduct, ConvWork, MatmulWork, Peer, PreparedWork } from "../../src/cli/bench/peerContract.ts";
 import { sampledCheck } from "../../src/cli/bench/sampledCheck.ts";
 import * as convOracle from "../oracle/conv.ts";
@@ -81,6 +89,7 @@ async function measured(
     peers: [],
     wants: () => true,
     soakSteps: undefined,
+    multiplyAdds: FIRST_VARIANT,
     ...changes,
   });
 }
@@ -144,6 +153,34 @@ describe("sampledCheck", () => {
   });
 });
 
+describe("multiply-adds alone", () => {
+  const variant = { chains: 4, workgroup: 64 };
+
+  it.each([1, 3, 20])("%i rounds: what the adapter gives is verified", async (rounds) => {
+    const work = await prepareMultiplyAdd(engine(), variant, rounds);
+    const y = await work.result();
+    work.release();
+    expect(checkMultiplyAdd(y, variant, rounds)).toMatchObject({ verified: true });
+    // After more rounds than were run it would have come nearer.
+    expect(checkMultiplyAdd(y, variant, rounds + 6).verified).toBe(rounds > 6);
+  });
+
+  it("one wrong entry, NaN and a missing one are seen", () => {
+    const right = () => new Float32Array(4 * 2 ** 15).fill(8);
+    expect(checkMultiplyAdd(right(), variant, 20)).toEqual({ verified: true, error: 0 });
+    for (const wrong of [8.001, Number.NaN, 0]) {
+      expect(checkMultiplyAdd(right().fill(wrong, 77, 78), variant, 20).verified).toBe(false);
+    }
+    expect(checkMultiplyAdd(right().subarray(1), variant, 20).verified).toBe(false);
+  });
+
+  it("rounds are those that come nearest to the wanted operations, at least one", () => {
+    expect(roundsFor({ chains: 8, workgroup: 64 }, 2 * 512 ** 3)).toBe(32);
+    expect(flopsOf({ chains: 8, workgroup: 64 }, 32)).toBe(2 * 512 ** 3);
+    expect(roundsFor({ chains: 12, workgroup: 8 }, 1)).toBe(1);
+  });
+});
+
 describe("the suites", () => {
   it("matmul: ours verified, one dispatch and one submit a run, nothing created", async () => {
     const rows = await measured((context) => measureMatmuls(context, SHAPES));
@@ -164,6 +201,20 @@ describe("the suites", () => {
       expect(row.fastestMs).toBeLessThanOrEqual(row.medianMs!);
       expect(row.medianMs).toBeLessThanOrEqual(row.slowestMs!);
     }
+  });
+
+  it("matmul of order 512: as many multiply-adds alone take turns with ours, verified and as often", async () => {
+    const [shape] = MATMUL_SHAPES.filter(({ orientation, m, k, n }) => orientation === "TN" && m * k * n === 512 ** 3);
+    const rows = await measured((context) => measureMatmuls(context, [shape!]));
+    expect(rows.map(({ engine, verified, dispatches }) => [engine, verified, dispatches])).toEqual([
+      [OURS, true, 1],
+      [MULTIPLY_ADDS, true, 1],
+    ]);
+    const [ours, alone] = rows.map(({ gflops, medianMs }) => gflops! * medianMs! * 1e6);
+    expect(ours).toBeCloseTo(2 * 512 ** 3, 0);
+    expect(alone! / ours!).toBeCloseTo(1, 1);
+    const target = matmulSuite.targets(rows, { isSoftware: true }).at(-1);
+    expect(target!.value).toBeCloseTo((100 * rows[0]!.gflops!) / rows[1]!.gflops!, 8);
   });
 
   it("conv: all three products verified, channels of the stem padded and cut", async () => {

@@ -1,6 +1,7 @@
 /** The suite `step` around a smaller net than the golden one, on Dawn: arrivals, counts and memory of our own engine, and of doubles. */
 import { describe, expect, it } from "vitest";
 import { planTotals } from "../../src/autodiff/plan.ts";
+import { FIRST_VARIANT } from "../../src/cli/bench/ceiling.ts";
 import { GOLDEN_LOSSES, goldenWork } from "../../src/cli/bench/goldenWork.ts";
 import { GpuCalls } from "../../src/cli/bench/gpuCalls.ts";
 import { prepareGoldenStep } from "../../src/cli/bench/ownStep.ts";
@@ -50,6 +51,7 @@ const context = (calls: GpuCalls) => ({
   peers: [],
   wants: () => true,
   soakSteps: undefined,
+  multiplyAdds: FIRST_VARIANT,
 });
 
 describe("a training step of ours", () => {

@@ -192,7 +192,7 @@ describe("eigenstep staircases", () => {
   });
 
   it.each([
-    [["huge"], 2, "tiny, small, fresh"],
+    [["huge"], 2, "tiny, small, fresh, control"],
     [["--seeds", "0"], 2, "whole number, 1 or more"],
     [["--set", "optimizer.learningRat=1"], 1, "CONFIG-SET-KEY"],
     [[], 1, "CONFIG-DATA"],

@@ -1,66 +1,66 @@
 /** What the adapter itself can do, measured beside the suites: their numbers are to be read against these. */
 import type { Engine } from "../../device/engine.ts";
 import type { KernelCall } from "../../kernels/call.ts";
-import { copyRange, multiplyAdd } from "../../kernels/library.ts";
+import { copyRange } from "../../kernels/library.ts";
 import type { Ceiling } from "./contract.ts";
 import { prepareDispatches } from "./dispatchList.ts";
+import { flopsOf, type MultiplyAddVariant, prepareMultiplyAdd } from "./multiplyAdd.ts";
 import { timed } from "./timing.ts";
 
-/** Variants of the multiply-add kernel; which one hides latency best depends on the adapter. */
+/** Variants of the multiply-add kernel. */
 const CHAINS = [4, 8, 12];
 const WORKGROUPS = [8, 64];
-const INVOCATIONS = 2 ** 15;
-/** A multiply and an add in each of four components. */
-const FLOPS_PER_STEP = 8;
+/** With which the length of a run is found. */
+export const FIRST_VARIANT: MultiplyAddVariant = { chains: 8, workgroup: 64 };
 /** Long enough for submit and wait not to matter, short enough for any watchdog. */
 const LEAST_MS = 10;
 const COPIED_WORDS = 2 ** 24;
 const DISPATCHES = 500;
 
-export async function measureCeiling(engine: Engine): Promise<Ceiling> {
+export interface MeasuredCeiling {
+  readonly ceiling: Ceiling;
+  /** The multiply-add variant that reached it. */
+  readonly best: MultiplyAddVariant;
+}
+
+export async function measureCeiling(engine: Engine): Promise<MeasuredCeiling> {
+  const { gflops, best } = await multiplyAddGflops(engine);
   return {
-    gflops: await multiplyAddGflops(engine),
-    gbps: (2 * 4 * COPIED_WORDS) / (1e6 * (await copyMs(engine))),
-    usPerDispatch: await dispatchMicroseconds(engine),
+    ceiling: {
+      gflops,
+      gbps: (2 * 4 * COPIED_WORDS) / (1e6 * (await copyMs(engine))),
+      usPerDispatch: await dispatchMicroseconds(engine),
+    },
+    best,
   };
 }
 
-async function multiplyAddGflops(engine: Engine): Promise<number> {
-  const [chains, workgroup] = [8, 64];
+async function multiplyAddGflops(engine: Engine): Promise<{ gflops: number; best: MultiplyAddVariant }> {
   let rounds = 16;
-  let ms = await multiplyAddMs(engine, { chains, workgroup, rounds }, 3);
+  let ms = await multiplyAddMs(engine, FIRST_VARIANT, rounds, 3);
   while (ms < LEAST_MS && rounds < 2 ** 16) {
     rounds *= Math.max(2, Math.min(16, Math.ceil((1.2 * LEAST_MS) / ms)));
-    ms = await multiplyAddMs(engine, { chains, workgroup, rounds }, 3);
+    ms = await multiplyAddMs(engine, FIRST_VARIANT, rounds, 3);
   }
-  const rates: number[] = [];
+  let [gflops, best] = [0, FIRST_VARIANT];
   for (const workgroup of WORKGROUPS) {
     for (const chains of CHAINS) {
       // The fastest of many short runs: what else the machine does leaves some of them alone.
-      const fastestMs = await multiplyAddMs(engine, { chains, workgroup, rounds }, 8);
-      rates.push((FLOPS_PER_STEP * 4 * rounds * chains * INVOCATIONS) / (1e6 * fastestMs));
+      const variant = { chains, workgroup };
+      const rate = flopsOf(variant, rounds) / (1e6 * (await multiplyAddMs(engine, variant, rounds, 8)));
+      if (rate > gflops) [gflops, best] = [rate, variant];
     }
   }
-  return Math.max(...rates);
+  return { gflops, best };
 }
 
-interface MultiplyAddVariant {
-  readonly chains: number;
-  readonly workgroup: number;
-  readonly rounds: number;
-}
-
-async function multiplyAddMs(engine: Engine, variant: MultiplyAddVariant, runs: number): Promise<number> {
-  const { chains, workgroup, rounds } = variant;
-  const call: KernelCall = {
-    kernel: multiplyAdd,
-    knobs: { CHAINS: chains, WG: workgroup },
-    // Tends to the fixed point 2: no number on the way is denormal or grows.
-    params: { groups: INVOCATIONS / workgroup, rounds, factor: 0.5, shift: 1, start: 0 },
-    bindings: { y: { kind: "output", index: 0 } },
-  };
-  using list = await prepareDispatches(engine, { calls: [call], inputs: [], outputBytes: [16 * INVOCATIONS] });
-  return (await timed(() => list.run([]), { runs, budgetMs: 0 })).fastestMs;
+async function multiplyAddMs(engine: Engine, variant: MultiplyAddVariant, rounds: number, runs: number) {
+  const work = await prepareMultiplyAdd(engine, variant, rounds);
+  try {
+    return (await timed(() => work.run(), { runs, budgetMs: 0 })).fastestMs;
+  } finally {
+    work.release();
+  }
 }
 
 async function copyMs(engine: Engine): Promise<number> {

@@ -2,6 +2,7 @@
 import type { AdapterDescription } from "../../device/adapter.ts";
 import type { Engine } from "../../device/engine.ts";
 import type { GpuCalls } from "./gpuCalls.ts";
+import type { MultiplyAddVariant } from "./multiplyAdd.ts";
 import type { Peer } from "./peerContract.ts";
 
 /** The table of suites is in suites.ts; another suite is another name here and another entry there. */
@@ -10,6 +11,8 @@ export type SuiteName = (typeof SUITE_NAMES)[number];
 
 /** Our rows' `engine`. */
 export const OURS = "eigenstep";
+/** `engine` of multiply-adds from registers, as many as the row's own, that took turns with a product. */
+export const MULTIPLY_ADDS = "multiply-adds alone";
 
 /** Plain JSON. */
 export interface BenchTask {
@@ -123,6 +126,8 @@ export interface BenchContext {
   readonly calls: GpuCalls;
   /** Alternatives, in the order in which they are measured; none without `--peers`. */
   readonly peers: readonly Peer[];
+  /** The variant of multiply-adds that reached the ceiling before the suites. */
+  readonly multiplyAdds: MultiplyAddVariant;
   /** Whether a row of this name is wanted. */
   readonly wants: (name: string) => boolean;
   readonly soakSteps: number | undefined;

@@ -17,6 +17,16 @@ export interface Contest {
   ours(): Promise<PreparedWork>;
   /** Undefined for a peer that does not offer this work. */
   theirs(peer: Peer): (() => Promise<PreparedWork>) | undefined;
+  /** Other work that takes its turn, too, for ours to be measured against. */
+  readonly yardstick?: Entry;
+}
+
+/** One of those that take turns. */
+export interface Entry {
+  readonly engine: string;
+  readonly prepare: () => Promise<PreparedWork>;
+  readonly flops: number;
+  check(result: Float32Array): Verdict;
 }
 
 export interface Verdict {
@@ -31,13 +41,9 @@ const LEAST_RUNS = 3;
 const LIMIT_MS = 3_000;
 const SHORT_MS = 250;
 
-interface Entry {
-  readonly engine: string;
-  readonly prepare: () => Promise<PreparedWork>;
-}
-
 interface Contestant {
   readonly engine: string;
+  readonly flops: number;
   readonly work: PreparedWork;
   readonly verdict: Verdict;
   readonly firstMs: number;
@@ -48,11 +54,13 @@ interface Contestant {
 
 /** Rows of all engines that offer the work, ours first. A peer's failure is a row that says so; so is one of our kernels'. */
 export async function measureContest(context: BenchContext, contest: Contest): Promise<BenchRow[]> {
+  const same = { flops: contest.flops, check: (result: Float32Array) => contest.check(result) };
   const entries: readonly Entry[] = [
-    { engine: OURS, prepare: () => contest.ours() },
+    { ...same, engine: OURS, prepare: () => contest.ours() },
+    ...(contest.yardstick ? [contest.yardstick] : []),
     ...context.peers.flatMap((peer) => {
       const prepare = contest.theirs(peer);
-      return prepare ? [{ engine: peer.engine, prepare }] : [];
+      return prepare ? [{ ...same, engine: peer.engine, prepare }] : [];
     }),
   ];
   const rows = new Map<string, BenchRow>();
@@ -65,13 +73,13 @@ export async function measureContest(context: BenchContext, contest: Contest): P
     rows.set(engine, unmeasured({ ...contest, engine }, `failed: ${text}`));
   };
   try {
-    for (const { engine, prepare } of entries) {
+    for (const entry of entries) {
       context.signal.throwIfAborted();
-      context.progress(`${contest.suite}: ${contest.name}, ${engine}`);
+      context.progress(`${contest.suite}: ${contest.name}, ${entry.engine}`);
       try {
-        contestants.push(await enter(engine, prepare, contest));
+        contestants.push(await enter(entry));
       } catch (error) {
-        fail(engine, error);
+        fail(entry.engine, error);
       }
     }
     let active = contestants;
@@ -92,14 +100,14 @@ export async function measureContest(context: BenchContext, contest: Contest): P
 }
 
 /** The run that is verified is the warm-up, too. */
-async function enter(engine: string, prepare: Entry["prepare"], contest: Contest): Promise<Contestant> {
+async function enter({ engine, prepare, flops, check }: Entry): Promise<Contestant> {
   const started = performance.now();
   const work = await prepare();
   try {
     const result = await work.result();
     const firstMs = performance.now() - started;
-    const verdict = contest.check(result);
-    return { engine, work, verdict, firstMs, times: [], totalMs: 0, counts: undefined };
+    const verdict = check(result);
+    return { engine, flops, work, verdict, firstMs, times: [], totalMs: 0, counts: undefined };
   } catch (error) {
     work.release();
     throw error;
@@ -123,8 +131,8 @@ function wantsMore({ times, totalMs }: Contestant): boolean {
   return times.length < RUNS ? totalMs < LIMIT_MS : times.length < 5 * RUNS && totalMs < SHORT_MS;
 }
 
-function rowOf({ suite, name, flops }: Contest, contestant: Contestant): BenchRow {
-  const { engine, verdict, firstMs, times, counts } = contestant;
+function rowOf({ suite, name }: Contest, contestant: Contestant): BenchRow {
+  const { engine, flops, verdict, firstMs, times, counts } = contestant;
   const timing = summarize(times);
   return {
     suite,

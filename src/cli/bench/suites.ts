@@ -1,7 +1,7 @@
 /** The table of suites, and one benchmark from start to end; runs where the engine is. */
 import { type AdapterDescription, adapterLine } from "../../device/adapter.ts";
 import { EngineError } from "../../errors.ts";
-import { measureCeiling } from "./ceiling.ts";
+import { FIRST_VARIANT, measureCeiling } from "./ceiling.ts";
 import {
   type BenchContext,
   type BenchDocument,
@@ -27,22 +27,20 @@ const SUITES: Readonly<Record<SuiteName, Suite>> = {
 /** @throws EngineError BENCH-NOTHING when `only` leaves no row */
 export async function executeBench(
   task: BenchTask,
-  surroundings: Omit<BenchContext, "wants" | "soakSteps">,
+  surroundings: Omit<BenchContext, "wants" | "soakSteps" | "multiplyAdds">,
 ): Promise<BenchDocument> {
   const { engine, progress } = surroundings;
   const { only, soakSteps } = task;
-  const context: BenchContext = {
-    ...surroundings,
-    wants: (name) => only === undefined || name.includes(only),
-    soakSteps,
-  };
+  const wants = (name: string) => only === undefined || name.includes(only);
+  const prepared: BenchContext = { ...surroundings, multiplyAdds: FIRST_VARIANT, wants, soakSteps };
   progress(`benchmark on ${adapterLine(engine.adapter)}`);
-  await requireRows(task, context);
-  const first = await measureCeiling(engine);
+  await requireRows(task, prepared);
+  const { ceiling: first, best } = await measureCeiling(engine);
+  const context: BenchContext = { ...prepared, multiplyAdds: best };
   const measured: BenchRow[] = [];
   for (const name of task.suites) measured.push(...(await SUITES[name].measure(context)));
   // Other work on the machine lowers the ceiling for a while; the higher of two is nearer to what the adapter can do.
-  const ceiling = higher(first, await measureCeiling(engine));
+  const ceiling = higher(first, (await measureCeiling(engine)).ceiling);
   const rows = annotated(measured, ceiling);
   return {
     adapter: engine.adapter,

@@ -14,7 +14,7 @@ import { writeFiles } from "../report/writeFiles.ts";
 import { RunFolder } from "../runFolder.ts";
 import { announceStop, type TrainingOptions, trainRun } from "../training.ts";
 
-export const STAIRCASE_SIZES = ["tiny", "small", "fresh"] as const;
+export const STAIRCASE_SIZES = ["tiny", "small", "fresh", "control"] as const;
 export type StaircaseSize = (typeof STAIRCASE_SIZES)[number];
 
 /** In the order of the figure's columns. */
