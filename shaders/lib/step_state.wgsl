@@ -3,6 +3,6 @@
 struct StepState {
   step: u32,              // updates done so far
   records: u32,           // metric records written so far
-  nonfinite_step: u32,    // first step whose loss was NaN or infinite; 0xffffffff when none
+  nonfinite_step: u32,    // first step with NaN or infinity in loss or state; 0xffffffff when none
   learning_rate: f32,     // of the current step
 }

@@ -1,6 +1,6 @@
 // step_advance — ends an update: notes the first step whose loss is not finite and counts the step.
 //
-//   nonfinite_step ← step when loss is NaN or ±∞ and none was noted;  step ← step + 1
+//   nonfinite_step ← min(nonfinite_step, step) when loss is NaN or ±∞;  step ← step + 1
 //
 // Layout    loss f32[1] · state StepState
 // Dispatch  (1, 1, 1); one invocation
@@ -15,8 +15,9 @@
 
 @compute @workgroup_size(1)
 fn step_advance() {
-  if (!is_finite(loss[0]) && state.nonfinite_step == 0xffffffffu) {
-    state.nonfinite_step = state.step;
+  if (!is_finite(loss[0])) {
+    // What the update made of such a loss may be noted already, as the next step's.
+    state.nonfinite_step = min(state.nonfinite_step, state.step);
   }
   state.step = state.step + 1u;
 }

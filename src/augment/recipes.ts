@@ -94,6 +94,15 @@ export const RECIPES = {
   byol: BYOL,
   /** `barlow` for images of 32 × 32: without blur (solo-learn's CIFAR configuration of Barlow Twins and BYOL). */
   asymmetric: { ...BICUBIC, views: pair(BYOL_VIEW, { ...BYOL_VIEW, solarize: SOLARIZE }) },
+  /** solo-learn's CIFAR configuration of VICReg: crop (.2, 1), both views solarised with probability .1, no blur. */
+  vicreg: {
+    ...BICUBIC,
+    views: pair({
+      ...BYOL_VIEW,
+      crop: { scale: [0.2, 1], ratio: RATIO },
+      solarize: { ...SOLARIZE, probability: 0.1 },
+    }),
+  },
   /** SimSiam on CIFAR-10 (Chen & He 2021, appendix D): crop (.2, 1), jitter (.4, .4, .4, .1) with probability .8, gray .2, no blur. */
   weak: {
     ...BICUBIC,

@@ -1,10 +1,11 @@
 /** Differentiable decompositions and functions of matrices. */
 import { defaultCutoff, type SymmetricExponent } from "../linalg/powSym.ts";
+import { MAX_SVD_SIDES } from "../linalg/svdSolver.ts";
 import { eighOp } from "../ops/eigh.ts";
 import { asMatrices, operand, shapeError } from "../ops/opDefinition.ts";
 import { svdOp } from "../ops/svd.ts";
 import { symmetricPowerOp } from "../ops/symmetric.ts";
-import { multiply, scale } from "./functions.ts";
+import { matmul, multiply, scale } from "./functions.ts";
 import type { Tensor } from "./graph.ts";
 
 /** Unit roundoff of f32. */
@@ -52,9 +53,15 @@ export function svd(z: Tensor): { readonly values: Tensor; readonly right: Tenso
 
 /**
  * Eigenvalues σ²/rows of the second-moment matrix ZᵀZ/rows of embeddings [.., rows, columns], descending; centre them first for the
- * covariance. Squares of singular values: small ones keep their digits, which forming ZᵀZ would destroy below 1e-7 of the largest.
+ * covariance. Squares of singular values: small ones keep their digits, which forming ZᵀZ would destroy below 1e-7 of the largest. Where both
+ * sides are above 1024 it is formed all the same (or ZZᵀ, whichever is smaller, of order 2048 at most), and what is below that may be negative.
  */
 export function spectrum(z: Tensor): Tensor {
+  const { rows, columns } = asMatrices(z);
+  if (Math.min(rows, columns) > MAX_SVD_SIDES.shorter) {
+    const sides = columns <= rows ? { transposeA: true } : { transposeB: true };
+    return scale(eigenvalues(matmul(z, z, sides)), 1 / rows);
+  }
   const values = singularValues(z);
   return scale(multiply(values, values), 1 / asMatrices(z).rows);
 }

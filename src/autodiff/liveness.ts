@@ -4,6 +4,7 @@ import type { Storage } from "./placement.ts";
 
 export interface SlotAssignment {
   readonly slotOf: ReadonlyMap<Storage, number>;
+  /** Of a slot's tensors the largest comes first, which is what gave it its size. */
   readonly slots: readonly { readonly sizeBytes: number; readonly tensors: readonly string[] }[];
 }
 
@@ -29,8 +30,9 @@ export function assignSlots(uses: readonly (readonly Storage[])[]): SlotAssignme
       slotOf.set(storage, slot);
       const chosen = slots[slot];
       if (!chosen) continue;
+      if (storage.elements > chosen.elements) chosen.tensors.unshift(storage.name);
+      else chosen.tensors.push(storage.name);
       chosen.elements = Math.max(chosen.elements, storage.elements);
-      chosen.tensors.push(storage.name);
     }
     for (const storage of new Set(storages)) {
       const slot = slotOf.get(storage);

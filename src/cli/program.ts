@@ -20,7 +20,7 @@ import { EXIT } from "./exitCodes.ts";
 import { EIGH_HELP, EVAL_HELP, PROGRAM_HELP, STAIRCASES_HELP, SVD_HELP, TRAIN_HELP } from "./help.ts";
 import { RUNTIME_NAMES, type RuntimeName } from "./runtimes/runtime.ts";
 
-const SAVE_ITEMS: readonly SaveItem[] = ["views", "weights"];
+const SAVE_ITEMS: readonly SaveItem[] = ["views", "weights", "embeddings", "spectrum"];
 
 interface CommonOptions {
   readonly runtime?: RuntimeName;

@@ -4,7 +4,13 @@ import type { CompiledPlan } from "../autodiff/compiledPlan.ts";
 import { encodeSafetensors, parseSafetensors } from "../data/index.ts";
 import { EngineError } from "../errors.ts";
 import type { NamedWeight } from "../nn/weights.ts";
-import { restoreTensors, type StateBuffer, stateTensors, type TrainingState } from "../train/checkpoint.ts";
+import {
+  requireTensors,
+  restoreTensors,
+  type StateBuffer,
+  stateTensors,
+  type TrainingState,
+} from "../train/checkpoint.ts";
 import { CHECKPOINT_FILE, type ResumeState, RUN_FORMAT, type RunConfig } from "./contract.ts";
 
 /** Time between checkpoints: what a killed run loses at most, beside the records, which are kept as they are made. */
@@ -84,6 +90,15 @@ export function decodeCheckpointOf(
     });
   }
   return { step: Number(step), records: Number(records), tensors, dataHash };
+}
+
+/**
+ * Checks a checkpoint before anything is made for it: that it is whole, of this configuration, and has the model's tensors.
+ *
+ * @throws EngineError RUN-CHECKPOINT-TENSORS and those of `decodeCheckpointOf`
+ */
+export function requireCheckpoint(bytes: Uint8Array, config: RunConfig, layout: readonly StateBuffer[]): void {
+  requireTensors(decodeCheckpointOf(bytes, config).tensors, layout);
 }
 
 /**

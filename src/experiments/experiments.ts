@@ -1,6 +1,6 @@
 /** The kinds of experiments: how each is run, what its step consists of, which files it reads. */
 import type { Engine } from "../device/engine.ts";
-import type { RunConfig, RunExperiment, RunRequest, RunResult, RunSink } from "./contract.ts";
+import type { RunConfig, RunExperiment, RunRequest, RunResult, RunSink, SaveItem } from "./contract.ts";
 import type { PlanDocument } from "./describePlan.ts";
 import { hltmExperiment } from "./hltm/experiment.ts";
 import { linearExperiment } from "./linear/experiment.ts";
@@ -19,6 +19,8 @@ export interface Experiment<C extends RunConfig> {
   describePlan(engine: Engine, config: C): PlanDocument;
   /** The data set whose files it reads; undefined when it makes its data itself. */
   fileSource(config: C): FileSource | undefined;
+  /** What `--save` may ask of it. */
+  readonly saves: readonly SaveItem[];
 }
 
 const EXPERIMENTS: { readonly [K in RunConfig["kind"]]: Experiment<Extract<RunConfig, { kind: K }>> } = {
@@ -41,6 +43,11 @@ export const runExperiment: RunExperiment = (engine, request, sink, signal) =>
 /** What a training step of the configuration dispatches. */
 export function describePlan(engine: Engine, config: RunConfig): PlanDocument {
   return experimentOf(config).describePlan(engine, config);
+}
+
+/** What a run of the configuration can save beside its records. */
+export function savesOf(config: RunConfig): readonly SaveItem[] {
+  return experimentOf(config).saves;
 }
 
 /** The data set whose files a configuration reads. */

@@ -80,6 +80,7 @@ import similarityWeightsShader from "../../shaders/ssl/similarity_weights.wgsl";
 import vicregColumnsShader from "../../shaders/ssl/vicreg_columns.wgsl";
 import vicregPullShader from "../../shaders/ssl/vicreg_pull.wgsl";
 import metricsRecordShader from "../../shaders/train/metrics_record.wgsl";
+import noteNonfiniteShader from "../../shaders/train/note_nonfinite.wgsl";
 import stepAdvanceShader from "../../shaders/train/step_advance.wgsl";
 import { ceilDiv, foldGrid } from "./grid.ts";
 import { defineKernel } from "./kernel.ts";
@@ -132,6 +133,9 @@ export const gatherRows = defineKernel(gatherRowsShader, ({ rows, columns }, { W
   foldGrid(ceilDiv(rows * columns, 4 * WG)),
 );
 export const stepAdvance = defineKernel(stepAdvanceShader, () => [1, 1, 1]);
+export const noteNonfinite = defineKernel(noteNonfiniteShader, ({ parameter_count, average_count }, { WG }) =>
+  foldGrid(ceilDiv(parameter_count + average_count, 4 * WG)),
+);
 export const metricsRecord = defineKernel(metricsRecordShader, () => [1, 1, 1]);
 export const jacobiEigh = defineKernel(jacobiEighShader, ({ batch }) => [batch, 1, 1]);
 

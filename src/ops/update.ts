@@ -1,5 +1,5 @@
 /** Ops that change persistent state in place: the optimiser's update, the step counter, the metrics ring. */
-import { metricsRecord, sgd, stepAdvance } from "../kernels/library.ts";
+import { metricsRecord, noteNonfinite, sgd, stepAdvance } from "../kernels/library.ts";
 import { elementCount, type OpDefinition, operand, requireInputs } from "./opDefinition.ts";
 
 export interface SgdAttributes {
@@ -49,6 +49,35 @@ export const stepAdvanceOp: OpDefinition<Record<never, never>> = {
       bindings: { loss: { kind: "input", index: 0 }, state: { kind: "input", index: 1 } },
     },
   ],
+};
+
+/** Inputs: parameters (flat) as the update left them, step state (written), and, where there are any, running averages (flat). */
+export const noteNonfiniteOp: OpDefinition<{ readonly hasAverages: boolean }> = {
+  name: "noteNonfinite",
+  writes: [1],
+  infer(inputs, { hasAverages }) {
+    requireInputs("noteNonfinite", inputs, 2 + Number(hasAverages));
+    return [];
+  },
+  flops: (inputs) => elementCount(operand(inputs, 0).shape),
+  lower({ inputs, attributes }) {
+    const averages = attributes.hasAverages ? operand(inputs, 2) : undefined;
+    return [
+      {
+        kernel: noteNonfinite,
+        knobs: {},
+        params: {
+          parameter_count: elementCount(operand(inputs, 0).shape),
+          average_count: averages ? elementCount(averages.shape) : 0,
+        },
+        bindings: {
+          parameters: { kind: "input", index: 0 },
+          averages: averages ? { kind: "input", index: 2 } : { kind: "unused" },
+          state: { kind: "input", index: 1 },
+        },
+      },
+    ];
+  },
 };
 
 /** Inputs: loss [1], spectrum [d], metrics ring [capacity, 1 + d] (written), step state (written). */

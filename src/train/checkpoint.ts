@@ -89,6 +89,13 @@ export function stateTensors(state: TrainingState, layout: readonly StateBuffer[
   return tensors;
 }
 
+/** @throws EngineError RUN-CHECKPOINT-TENSORS when a tensor is missing or has another shape */
+export function requireTensors(tensors: Readonly<Record<string, NamedWeight>>, layout: readonly StateBuffer[]): void {
+  for (const part of layout) {
+    for (const { name, shape } of expectedTensors(specOf(part))) requireTensor(tensors, part.prefix + name, shape);
+  }
+}
+
 /**
  * Writes a checkpoint's tensors into the plan's buffers.
  *

@@ -3,13 +3,13 @@
 export const STEP_STATE_WORDS = 4;
 export const STEP_STATE_BYTES = 4 * STEP_STATE_WORDS;
 
-/** No step has had a loss that is NaN or infinite. */
+/** No step has had NaN or infinity in its loss or state. */
 const NONE = 0xffff_ffff;
 
 export interface StepState {
   readonly step: number;
   readonly records: number;
-  /** First step whose loss was NaN or infinite. */
+  /** First step whose loss, parameters or running averages had NaN or infinity in them. */
   readonly nonfiniteStep: number | undefined;
   readonly learningRate: number;
 }

@@ -10,7 +10,7 @@ import { planGraph } from "../autodiff/planner.ts";
 import type { AdapterDescription } from "../device/adapter.ts";
 import type { Engine } from "../device/engine.ts";
 import type { MatmulFamily, Target } from "../ops/opDefinition.ts";
-import { metricsRecordOp, stepAdvanceOp } from "../ops/update.ts";
+import { metricsRecordOp, noteNonfiniteOp, stepAdvanceOp } from "../ops/update.ts";
 import { type OptimizerConfig, optimizer } from "../optim/optimizer.ts";
 import { STEP_STATE_WORDS } from "./stepState.ts";
 
@@ -96,6 +96,18 @@ export function trainingStep(graph: Graph, objective: Objective, options: Traini
     inputs,
     optimizerState: state,
   };
+}
+
+/**
+ * Adds what stops a run whose loss does not show that it diverged: where a ReLU turns NaN into 0, parameters and running averages still do.
+ * Give its node last in `afterUpdate`.
+ *
+ * @param averages name of the state that holds running averages of a step's activations, where the graph has one
+ */
+export function noteNonfinite(graph: Graph, stepState: Tensor, averages: string): Node {
+  const running = graph.leaves.filter(({ leaf, name }) => leaf?.role === "state" && name === averages);
+  const inputs = [graph.allParameters(), stepState, ...running];
+  return lastNode(graph, () => graph.add(noteNonfiniteOp, inputs, { hasAverages: running.length > 0 }));
 }
 
 function lastNode(graph: Graph, add: () => unknown): Node {

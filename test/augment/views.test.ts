@@ -83,6 +83,7 @@ describe("augmentedViews", () => {
     barlow: 4,
     byol: 4,
     asymmetric: 2,
+    vicreg: 2,
     weak: 2,
     staircase: 2,
     none: 2,

@@ -124,7 +124,7 @@ describe("bad input", () => {
     [["train", "fake", "--steps", "0"], 2, "whole number, 1 or more"],
     [["train", "fake", "--steps", "1e3"], 2, "whole number"],
     [["train", "fake", "--seed", "-1"], 2, "whole number"],
-    [["train", "fake", "--save", "views,wieghts"], 2, "views, weights"],
+    [["train", "fake", "--save", "views,wieghts"], 2, "views, weights, embeddings, spectrum"],
     [["train", "fake", "--runtime", "safari"], 2, "chrome, firefox, node"],
     [["tarin"], 2, "Did you mean train?"],
     [[], 2, "there are train"],

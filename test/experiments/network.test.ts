@@ -1,44 +1,31 @@
-/** Network runs on small nets: records, repetition, resumption, counters, every loss, divergence, faulty configurations. */
+/** Network runs on small nets: records, repetition, resumption, counters, every loss. */
 import { describe, expect, it } from "vitest";
 import { runConfigSchema } from "../../src/cli/config/schemas/runConfig.ts";
 import { parseSafetensors } from "../../src/data/index.ts";
-import type { MetricsRecord } from "../../src/experiments/contract.ts";
-import { describePlan } from "../../src/experiments/experiments.ts";
-import { metricsLine } from "../../src/experiments/metricsLine.ts";
 import type { LossConfig, NetworkConfig } from "../../src/experiments/network/config.ts";
-import { networkPresets, presets } from "../../src/experiments/presets.ts";
+import { presets } from "../../src/experiments/presets.ts";
+import { symmetricEigen } from "../../src/theory/symmetricEigen.ts";
 import { cifarFolder, mnistFolder } from "../support/datasets.ts";
 import { useEngine } from "../support/device.ts";
 import { runToEnd } from "../support/runs.ts";
+import { small, withRate } from "../support/smallNetwork.ts";
 
 const engine = useEngine({ unrollsLoops: false });
 const cifar = cifarFolder().folder;
 
-/** A small run of a preset: 8 pairs of 8 × 8 pixels. */
-function small(name: string, changes: Partial<NetworkConfig> = {}): NetworkConfig {
-  const config = networkPresets[name];
-  if (!config) throw new Error(`no preset ${name}`);
-  const { data } = config;
-  const sampling =
-    data.sampling.kind === "fixed"
-      ? { ...data.sampling, pairs: 8 }
-      : { ...data.sampling, images: 24, batch: 8, probe: 12 };
-  return {
-    ...config,
-    steps: 6,
-    data: { ...data, sampling, side: 8 },
-    record: { every: 3, logSpaced: 0 },
-    ...changes,
-  };
-}
-
-function withRate(config: NetworkConfig, learningRate: number): NetworkConfig {
-  return { ...config, optimizer: { ...config.optimizer, learningRate } };
-}
-
-/** What metrics.jsonl would give back: nine digits. */
-function reread(records: readonly MetricsRecord[]): MetricsRecord[] {
-  return records.map((record) => JSON.parse(metricsLine(record)) as MetricsRecord);
+/** Eigenvalues of the covariance of rows [n, d], descending, in float64. */
+function covarianceEigenvalues(rows: Float32Array, d: number): number[] {
+  const n = rows.length / d;
+  const mean = Array.from({ length: d }, (_, j) => rows.reduce((sum, x, at) => sum + (at % d === j ? x : 0), 0) / n);
+  const covariance = new Float64Array(d * d);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < d; j++) {
+      for (let k = 0; k < d; k++) {
+        covariance[j * d + k]! += ((rows[i * d + j]! - mean[j]!) * (rows[i * d + k]! - mean[k]!)) / n;
+      }
+    }
+  }
+  return [...symmetricEigen(covariance, d).values].sort((a, b) => b - a);
 }
 
 describe("presets", () => {
@@ -63,28 +50,43 @@ describe("network runs", () => {
     expect(run.arrays["spectrum.npy"]).toHaveLength(6 * 8);
   });
 
-  it("repeats and resumes bit for bit, with fresh views, momentum and running statistics", async () => {
-    const preset = small("fresh-barlow", { steps: 30, record: { every: 1, logSpaced: 0 } });
-    const config = { ...preset, optimizer: { ...preset.optimizer, momentum: 0.9 } } as NetworkConfig;
-    const whole = await runToEnd(engine(), config, { data: cifar });
-    const first = await runToEnd(engine(), config, { data: cifar, abortAfter: 10 });
-    expect(first.result.stopped?.reason).toBe("interrupted");
-    const checkpoint = first.checkpoints.at(-1);
-    const rest = await runToEnd(engine(), first.header.config, {
-      data: cifar,
-      resume: { checkpoint, records: reread(first.records) },
-    });
-    expect([first.text, rest.text].filter(Boolean).join("\n")).toBe(whole.text);
-    expect(rest.checkpoints.at(-1)).toEqual(whole.checkpoints.at(-1));
-    const { tensors } = parseSafetensors(whole.checkpoints.at(-1)!, "checkpoint");
-    expect(Object.keys(tensors)).toContain("encoder.layer1.0.bn1.running_mean");
-    expect(tensors["encoder.conv1.weight"]?.shape).toEqual([8, 3, 3, 3]);
-    expect(tensors["optimizer.velocity.encoder.conv1.weight"]?.shape).toEqual([8, 3, 3, 3]);
+  it("records the step's own batch where that is asked for", async () => {
+    const preset = small("fresh-vicreg", { steps: 4, record: { every: 1, logSpaced: 0 } });
+    const config: NetworkConfig = { ...preset, spectrum: { ...preset.spectrum, over: "batch" } };
+    const ofBatch = await runToEnd(engine(), config, { data: cifar, save: ["views", "embeddings"] });
+    const ofProbe = await runToEnd(engine(), preset, { data: cifar, save: ["views", "weights"] });
+    // The batch has 8 pairs, the probe 12.
+    expect(ofBatch.arrays["embeddings.npy"]).toHaveLength(16 * 10);
+    expect(ofBatch.arrays["views_a.npy"]).toEqual(ofProbe.arrays["views_a.npy"]);
+    const exact = covarianceEigenvalues(ofBatch.arrays["embeddings.npy"]!, 10);
+    const last = ofBatch.records.at(-1)!.spectrum;
+    expect(last.every((value, j) => Math.abs(value - exact[j]!) <= 1e-5 * exact[0]!)).toBe(true);
+    expect(ofBatch.records[0]?.loss).not.toBe(ofProbe.records[0]?.loss);
+    // What is recorded does not change what is trained.
+    const [weights, others] = [ofBatch, ofProbe].map((run) => parseSafetensors(run.checkpoints.at(-1)!, "c").tensors);
+    expect(weights!["projector.head.weight"]!.data).toEqual(others!["projector.head.weight"]!.data);
+  });
+
+  it("records the exact-covariance loss under the weights that it trains with", async () => {
+    const loss = (weights: "augmented" | "unaugmented") =>
+      ({ kind: "exactCovariance", temperature: 0.5, beta: 0, weights }) as const;
+    const spectrum = { of: "covariance", over: "probe", layers: [], pca: false } as const;
+    const first = async (weights: "augmented" | "unaugmented") => {
+      const config = small("fresh-simclr", { loss: loss(weights), spectrum, steps: 1 });
+      const scale = { ...config.model, projector: { kind: "head", outputs: 8, weightScale: 1, biasScale: 0 } as const };
+      return (await runToEnd(engine(), { ...config, model: scale }, { data: cifar })).records[0]!.loss;
+    };
+    expect(Math.abs((await first("unaugmented")) - (await first("augmented")))).toBeGreaterThan(1e-4);
   });
 
   it("records layer spectra and principal components on request", async () => {
     const config = small("fresh-simclr", {
-      spectrum: { of: "normalizedCovariance", layers: ["encoder.layer3.0", "encoder.avgpool"], pca: true },
+      spectrum: {
+        of: "normalizedCovariance",
+        over: "probe",
+        layers: ["encoder.layer3.0", "encoder.avgpool"],
+        pca: true,
+      },
     });
     const { records } = await runToEnd(engine(), config, { data: cifar });
     const extra = records.at(-1)?.extra ?? {};
@@ -133,70 +135,5 @@ describe("network runs", () => {
     expect(run.records[0]?.loss).not.toBe(run.records[2]?.loss);
     const names = Object.keys(parseSafetensors(run.checkpoints.at(-1)!, "checkpoint").tensors);
     expect(names.some((name) => name.startsWith("target."))).toBe(loss.kind === "byol");
-  });
-
-  it("stops a diverging run with the step and the first bad place", async () => {
-    const diverged = await runToEnd(engine(), withRate(small("conv-barlow", { steps: 200 }), 1e12), { data: cifar });
-    expect(diverged.result.stopped).toMatchObject({ reason: "diverged", where: "the loss" });
-    expect(diverged.result.stopped?.step).toBeGreaterThan(0);
-    // Filters of 1e20 and more: the second convolution's products leave f32.
-    const preset = small("conv-barlow");
-    const huge = await runToEnd(engine(), { ...preset, model: { ...preset.model, initScale: 1e20 } }, { data: cifar });
-    expect(huge.result.stopped).toEqual({ reason: "diverged", step: 0, where: "the output of encoder.conv2" });
-  });
-});
-
-describe("faulty configurations", () => {
-  const faults: readonly (readonly [string, string, NetworkConfig, RegExp])[] = [
-    [
-      "a batch larger than the data set",
-      "CONFIG-BATCH",
-      {
-        ...small("fresh-barlow"),
-        data: { ...small("fresh-barlow").data, sampling: { kind: "fresh", images: 4, batch: 8, probe: 4 } },
-      },
-      /batch is 8.*images is only 4/,
-    ],
-    [
-      "an unknown layer",
-      "CONFIG-LAYER",
-      { ...small("tiny-barlow"), spectrum: { of: "covariance", layers: ["encoder.layer9"], pca: false } },
-      /encoder\.layer9.*encoder\.layer1\.0/,
-    ],
-    [
-      "a spectrum that the loss does not have",
-      "CONFIG-SPECTRUM",
-      { ...small("tiny-vicreg"), spectrum: { of: "correlation", layers: [], pca: false } },
-      /Barlow Twins/,
-    ],
-    [
-      "a loss without its predictor",
-      "CONFIG-LOSS",
-      { ...small("tiny-barlow"), loss: { kind: "byol" }, spectrum: { of: "covariance", layers: [], pca: false } },
-      /predictor/,
-    ],
-    [
-      "one pair",
-      "GRAPH-SHAPE",
-      { ...small("tiny-barlow"), data: { ...small("tiny-barlow").data, sampling: { kind: "fixed", pairs: 1 } } },
-      /at least 2/,
-    ],
-  ];
-  it.each(faults)("%s: %s, before anything is allocated", async (_, code, config, message) => {
-    const before = engine().memory.buffers;
-    await expect(runToEnd(engine(), config, { data: cifar })).rejects.toMatchObject({
-      code,
-      message: expect.stringMatching(message),
-    });
-    expect(engine().memory.buffers).toBe(before);
-  });
-
-  it("says which batch fits a device that is too small", () => {
-    const config = networkPresets["resnet18-cifar-simclr"]!;
-    const limits = { ...engine().adapter.limits, maxStorageBufferBindingSize: 64 << 20, maxBufferSize: 64 << 20 };
-    const smallDevice = { adapter: { ...engine().adapter, limits } } as unknown as ReturnType<typeof engine>;
-    expect(() => describePlan(smallDevice, config)).toThrowError(
-      /With a batch of 256.*needs.*MiB; the device allows 64\.0 MiB/,
-    );
   });
 });

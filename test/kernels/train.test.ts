@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { metricsRecord, stepAdvance } from "../../src/kernels/library.ts";
+import { metricsRecord, noteNonfinite, stepAdvance } from "../../src/kernels/library.ts";
 import { runKernel } from "../../src/kernels/runKernel.ts";
 import * as oracle from "../oracle/train.ts";
 import { useEngine } from "../support/device.ts";
@@ -38,6 +38,53 @@ describe("step_advance", () => {
       // The first bad step is kept, even when it was step 0.
       await advance({ ...start, nonfiniteStep: 3 }, bits);
       await advance({ ...start, nonfiniteStep: 0 }, bits);
+      // The next step may be noted for what this one's update left.
+      await advance({ ...start, nonfiniteStep: 6 }, bits);
+    });
+  }
+});
+
+describe("note_nonfinite", () => {
+  const BITS = { infinity: 0x7f800000, "minus infinity": 0xff800000, "a quiet NaN": 0x7fc00000, "a NaN": 0x7f800001 };
+
+  async function note(state: oracle.StepState, parameters: Float32Array, averages: Float32Array) {
+    const result = await runKernel(engine(), noteNonfinite, {
+      buffers: {
+        parameters: new Uint32Array(parameters.buffer as ArrayBuffer),
+        averages: averages.length > 0 ? new Uint32Array(averages.buffer as ArrayBuffer) : new Uint32Array(4),
+        state: packStepState(state),
+      },
+      params: { parameter_count: parameters.length, average_count: averages.length },
+      read: ["state"],
+    });
+    expect(result.state).toEqual(packStepState(oracle.noteNonfinite(state, { parameters, averages })));
+  }
+  const spoilt = (length: number, at: number, bits: number) => {
+    const values = new TestRandom(length).normals(length);
+    if (at >= 0) new Uint32Array(values.buffer)[at] = bits;
+    return values;
+  };
+
+  for (const [parameters, averages] of [
+    [64, 0],
+    [64, 4],
+    [576, 1000],
+  ] as const) {
+    it(`${parameters} parameters, ${averages} averages: every place, the first step kept`, async () => {
+      await note(start, spoilt(parameters, -1, 0), spoilt(averages, -1, 0));
+      // Numbers beside the largest and the smallest are numbers.
+      await note(start, spoilt(parameters, 3, 0xff7fffff), spoilt(averages, -1, 0));
+      for (const bits of Object.values(BITS)) {
+        for (const at of [0, 1, 2, 3, parameters - 1]) {
+          await note(start, spoilt(parameters, at, bits), spoilt(averages, -1, 0));
+        }
+        if (averages > 0) {
+          for (const at of [0, averages - 1]) await note(start, spoilt(parameters, -1, 0), spoilt(averages, at, bits));
+          await note(start, spoilt(parameters, 9, bits), spoilt(averages, 1, bits));
+        }
+      }
+      await note({ ...start, nonfiniteStep: 0 }, spoilt(parameters, 9, BITS.infinity), spoilt(averages, -1, 0));
+      await note({ ...start, nonfiniteStep: 5 }, spoilt(parameters, 9, BITS.infinity), spoilt(averages, -1, 0));
     });
   }
 });

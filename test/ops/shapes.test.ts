@@ -33,7 +33,7 @@ import type { OpDefinition } from "../../src/ops/opDefinition.ts";
 import { gatherCropOp, randomOp } from "../../src/ops/random.ts";
 import { sumOverColumnsOp, sumOverRowsOp } from "../../src/ops/reduce.ts";
 import { standardizeGradOp, standardizeOp } from "../../src/ops/standardize.ts";
-import { metricsRecordOp, sgdOp, stepAdvanceOp } from "../../src/ops/update.ts";
+import { metricsRecordOp, noteNonfiniteOp, sgdOp, stepAdvanceOp } from "../../src/ops/update.ts";
 
 type Shape = readonly number[];
 type Build = (...tensors: Tensor[]) => Tensor;
@@ -486,6 +486,8 @@ describe("the number of operands", () => {
     ["eigh", eighOp, { vectors: false }, 1],
     ["sgd", sgdOp, { momentum: 0 }, 4],
     ["stepAdvance", stepAdvanceOp, {}, 2],
+    ["noteNonfinite", noteNonfiniteOp, { hasAverages: false }, 2],
+    ["noteNonfinite", noteNonfiniteOp, { hasAverages: true }, 3],
     ["metricsRecord", metricsRecordOp, {}, 4],
   ];
   it.each(OPS)("%s: one too many or too few is GRAPH-ARITY with both numbers (%#)", (name, op, attributes, count) => {

@@ -11,8 +11,18 @@ export interface StepState {
 
 /** Counts the step; notes it when its loss is the first that is NaN or infinite. */
 export function stepAdvance(state: StepState, loss: number): StepState {
-  const isFirstBad = !Number.isFinite(loss) && state.nonfiniteStep === NONE;
-  return { ...state, step: state.step + 1, nonfiniteStep: isFirstBad ? state.step : state.nonfiniteStep };
+  const own = Number.isFinite(loss) ? NONE : state.step;
+  return { ...state, step: state.step + 1, nonfiniteStep: Math.min(state.nonfiniteStep, own) };
+}
+
+/** Notes the step of averages, or the one that starts from parameters, that are NaN or infinite, unless an earlier one is noted. */
+export function noteNonfinite(
+  state: StepState,
+  { parameters, averages }: { parameters: ArrayLike<number>; averages: ArrayLike<number> },
+): StepState {
+  const isBad = (values: ArrayLike<number>) => Array.from(values).some((value) => !Number.isFinite(value));
+  const own = isBad(averages) ? state.step : isBad(parameters) ? state.step + 1 : NONE;
+  return { ...state, nonfiniteStep: Math.min(state.nonfiniteStep, own) };
 }
 
 /** Writes loss and spectrum as record number `records` of a ring of [capacity, 1 + d]. */

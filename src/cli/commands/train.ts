@@ -1,6 +1,8 @@
 /** `eigenstep train`: resolves a configuration, runs it, and keeps what it delivers in a run folder. */
 import { join, resolve } from "node:path";
 import { EngineError } from "../../errors.ts";
+import type { RunConfig } from "../../experiments/contract.ts";
+import { savesOf } from "../../experiments/experiments.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import type { CommandContext } from "../context.ts";
 import { openRun, type PreparedRun } from "../preparedRun.ts";
@@ -26,12 +28,26 @@ export interface TrainOptions extends TrainingOptions {
  */
 export async function train(options: TrainOptions, context: CommandContext): Promise<number> {
   const run = await prepareRun(options, context);
+  requireSaved(options.save, run.config);
   const trained = await trainRun(run, options, context);
   if ("exitCode" in trained) return trained.exitCode;
   const { document, curve } = trained;
   if (options.json) context.stdout.write(`${JSON.stringify(document)}\n`);
   else if (!options.quiet) context.stdout.write(finalReport(document, curve, document.out));
   return announceStop(trained, run.config, context);
+}
+
+/** @throws EngineError CLI-USAGE for what this kind of run does not have */
+function requireSaved(save: TrainOptions["save"], config: RunConfig): void {
+  const offered = savesOf(config);
+  const missing = save.find((item) => !offered.includes(item));
+  if (missing === undefined) return;
+  throw new EngineError({
+    code: "CLI-USAGE",
+    message: `Runs of ${config.preset} have no ${missing} to save`,
+    fix: offered.length === 0 ? "Leave out --save." : `They have ${offered.join(", ")}.`,
+    where: "--save",
+  });
 }
 
 async function prepareRun(options: TrainOptions, context: CommandContext): Promise<PreparedRun> {

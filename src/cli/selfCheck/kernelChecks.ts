@@ -249,6 +249,19 @@ function bookkeepingChecks(): KernelCheck[] {
       expected: { state: { values: [4, 1, 3, state(0, 0)[3] ?? 0], tolerance: 0 } },
     },
     {
+      kernel: kernels.noteNonfinite,
+      run: {
+        buffers: {
+          parameters: Float32Array.of(1, 2, Number.NaN, 3),
+          averages: Float32Array.of(1, 2, 3, 4),
+          state: state(3, 1),
+        },
+        params: { parameter_count: 4, average_count: 4 },
+        read: ["state"],
+      },
+      expected: { state: { values: [3, 1, 4, state(0, 0)[3] ?? 0], tolerance: 0 } },
+    },
+    {
       kernel: kernels.metricsRecord,
       run: {
         buffers: { loss: Float32Array.of(2), spectrum: Float32Array.of(1, 0.5), ring: zeros(9), state: state(3, 4) },

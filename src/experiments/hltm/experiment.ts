@@ -14,4 +14,5 @@ export const hltmExperiment: Experiment<HltmConfig> = {
     return planDocument(planCell(engine, config, first).trainingPlan);
   },
   fileSource: () => undefined,
+  saves: [],
 };

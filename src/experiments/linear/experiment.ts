@@ -14,4 +14,5 @@ export const linearExperiment: Experiment<LinearConfig> = {
     return planDocument(planTrainingStep(step, targetOf(engine.adapter, config.kernels.family)));
   },
   fileSource: ({ data }) => (data.source === "mnist" || data.source === "cifar10" ? data.source : undefined),
+  saves: ["views", "weights", "embeddings", "spectrum"],
 };

@@ -18,6 +18,7 @@ import {
 import { announce } from "../announce.ts";
 import { CHECKPOINT_MS, type CheckpointOwner, encodeCheckpoint, restoreCheckpoint } from "../checkpointFile.ts";
 import type { MetricsRecord, RunRequest, RunResult, RunSink } from "../contract.ts";
+import { spectrumFile } from "../spectrumFile.ts";
 import type { LinearConfig } from "./config.ts";
 import { type LinearSource, linearShape, loadLinearSource, type PreparedLinearRun, prepareLinearRun } from "./data.ts";
 import { type LinearShape, linearGraph, VIEWS } from "./graph.ts";
@@ -103,6 +104,8 @@ async function train(run: LinearRun, started: number): Promise<RunResult> {
     });
     const finalWeights = await readWeights(engine, compiled.buffer("parameters"), shape);
     if (save.includes("weights")) await sink.file("weights_final.npy", encodeNpy(finalWeights, [shape.d, shape.m]));
+    if (save.includes("embeddings")) await sink.file("embeddings.npy", embeddingsFile(prepared, finalWeights, shape));
+    if (save.includes("spectrum")) await sink.file("spectrum.npy", spectrumFile(history));
     const features = run.source.kind === "views" ? run.source.features : [];
     const counts = dispatchCounts(plan);
     const stopStep = outcome.nonfiniteStep ?? outcome.steps;
@@ -149,6 +152,25 @@ function stateLayout({ step }: LinearRun): StateBuffer[] {
     prefix: buffer === "parameters" ? "" : `optimizer.${buffer}.`,
     holds: { parameters },
   }));
+}
+
+/** Embeddings W·x of all first views, then of all second views, [2n, d]. */
+function embeddingsFile(
+  { viewsA, viewsB }: PreparedLinearRun,
+  weights: ArrayLike<number>,
+  { n, m, d }: LinearShape,
+): Uint8Array {
+  const embeddings = new Float32Array(2 * n * d);
+  for (const [half, views] of [viewsA, viewsB].entries()) {
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < d; j++) {
+        let sum = 0;
+        for (let k = 0; k < m; k++) sum += (weights[j * m + k] ?? 0) * (views[i * m + k] ?? 0);
+        embeddings[(half * n + i) * d + j] = sum;
+      }
+    }
+  }
+  return encodeNpy(embeddings, [2 * n, d]);
 }
 
 function replayOptions(

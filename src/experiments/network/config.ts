@@ -6,7 +6,7 @@ export type AugmentationConfig =
   /** Square crops of area U(minArea, 1), flips, brightness, contrast and saturation each times U(1 − jitter, 1 + jitter). */
   | { readonly recipe: "staircase"; readonly minArea: number; readonly jitter: number }
   /** A recipe of the literature by name (src/augment/recipes.ts). */
-  | { readonly recipe: "simclr" | "barlow" | "byol" | "asymmetric" | "weak" };
+  | { readonly recipe: "simclr" | "barlow" | "byol" | "asymmetric" | "vicreg" | "weak" };
 
 /** One pair of views of each of the first `pairs` images, drawn once: a full batch, deterministic gradient descent. */
 export interface FixedSampling {
@@ -30,7 +30,7 @@ export interface NetworkData {
   readonly sampling: FixedSampling | FreshSampling;
   /**
    * Bytes of device memory for the images that fresh views are drawn from; 0: what the device binds. More images than fit are streamed
-   * (`stl10` only): a window of them at a time, in a new order every epoch.
+   * from the files or the host's memory: a window of them at a time, in a new order every epoch.
    */
   readonly maxBytes: number;
   /** Side of the views in pixels. */
@@ -188,6 +188,8 @@ export interface NetworkConfig extends RunConfigBase {
   readonly optimizer: OptimizerConfig;
   readonly spectrum: {
     readonly of: SpectrumMatrix;
+    /** Of fresh views: what is recorded, and with it the loss, is of the probe pairs or of the step's own batch. */
+    readonly over: "probe" | "batch";
     /** Layers whose spectra are recorded beside it (`encoder.layer3.0`): eigenvalues of the covariance of their pooled outputs. */
     readonly layers: readonly string[];
     /** Record the first three principal components of every probe embedding. */

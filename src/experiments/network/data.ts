@@ -36,18 +36,21 @@ import {
 } from "../imageFiles.ts";
 import { PixelStream } from "../pixelStream.ts";
 import type { NetworkConfig } from "./config.ts";
-import { PIXELS, TARGET, VIEWS } from "./graph.ts";
-import { viewsOptions } from "./views.ts";
+import { needsWholeImages, PIXELS, recordedPairs, TARGET, VIEWS, WHOLE_IMAGES } from "./graph.ts";
+import { viewsOptions, wholeImages } from "./views.ts";
 
 export { fileLayout, layoutOf } from "../imageFiles.ts";
+
+/** Fewest pairs of a step: batch normalisation and contrast need another image. */
+const LEAST_PAIRS = 2;
 
 /**
  * Checks what can be checked before anything is read or allocated.
  *
- * @throws EngineError CONFIG-BATCH, CONFIG-SIDE
+ * @throws EngineError CONFIG-BATCH, CONFIG-SIDE, CONFIG-LOSS
  */
-export function checkSizes({ data }: NetworkConfig): void {
-  const { sampling, side, source } = data;
+export function checkSizes(config: NetworkConfig): void {
+  const { sampling, side, source } = config.data;
   if (side > 4 * IMAGE_SIDES[source]) {
     throw new EngineError({
       code: "CONFIG-SIDE",
@@ -56,7 +59,26 @@ export function checkSizes({ data }: NetworkConfig): void {
       where: "data.side",
     });
   }
-  if (sampling.kind === "fixed") return;
+  const sizes =
+    sampling.kind === "fixed" ? { pairs: sampling.pairs } : { batch: sampling.batch, probe: sampling.probe };
+  for (const [name, size] of Object.entries(sizes)) {
+    if (size >= LEAST_PAIRS) continue;
+    throw new EngineError({
+      code: "CONFIG-BATCH",
+      message: `data.sampling.${name} is ${size}: batch normalisation and negatives need at least ${LEAST_PAIRS} pairs`,
+      fix: `Use --set data.sampling.${name}=${LEAST_PAIRS} or more.`,
+      where: `data.sampling.${name}`,
+    });
+  }
+  if (sampling.kind === "fixed") {
+    if (!needsWholeImages(config)) return;
+    throw new EngineError({
+      code: "CONFIG-LOSS",
+      message: "loss.weights is unaugmented, but fixed pairs of views are trained on without their images",
+      fix: "Use fresh views, as the preset simclr-exact-cov-unaugmented has them, or --set loss.weights=augmented.",
+      where: "loss.weights",
+    });
+  }
   for (const name of ["batch", "probe"] as const) {
     if (sampling[name] <= sampling.images) continue;
     throw new EngineError({
@@ -193,16 +215,16 @@ export async function prepareNetworkRun(
   const isPacked = kept.layout !== raw;
   const packed = isPacked ? packedPixels(pixels, raw, images.count) : { pixels, layout: raw };
   const isFixed = sampling.kind === "fixed";
-  const pairs = isFixed ? sampling.pairs : sampling.probe;
+  const pairs = recordedPairs(config);
   const indices = graph.input("indices", [pairs], "u32");
   const stepState = graph.state("stepState", [STEP_STATE_WORDS], "u32");
   const key = { seed: config.seed, stream: isFixed ? RandomStream.augmentation : RandomStream.probe };
-  const views = augmentedViews(
-    { stepState, pixels: packed.pixels, indices },
-    viewsOptions(config, packed.layout, key),
-  ).images;
+  const sources = { stepState, pixels: packed.pixels, indices };
   const outputs: Record<string, Tensor> = {
-    [VIEWS]: views,
+    [VIEWS]: augmentedViews(sources, viewsOptions(config, packed.layout, key)).images,
+    ...(needsWholeImages(config)
+      ? { [WHOLE_IMAGES]: augmentedViews(sources, wholeImages(config, packed.layout, config.seed)).images }
+      : {}),
     parameters0: drawParameters(graph, parameters, { seed: config.seed, stream: RandomStream.parameters }),
     ...(followed.length > 0
       ? { [TARGET]: drawParameters(graph, followed, { seed: config.seed, stream: targetStream }) }

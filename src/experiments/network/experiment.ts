@@ -20,4 +20,5 @@ export const networkExperiment: Experiment<NetworkConfig> = {
     return planDocument(plan);
   },
   fileSource: ({ data }) => data.source,
+  saves: ["views", "weights", "embeddings", "spectrum"],
 };

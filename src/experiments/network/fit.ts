@@ -1,7 +1,7 @@
 /** Whether a device can hold a plan: said before anything is allocated, with the batch that would fit. */
-import type { Plan } from "../../autodiff/plan.ts";
+import { type Plan, planTotals } from "../../autodiff/plan.ts";
 import type { Engine } from "../../device/engine.ts";
-import { EngineError } from "../../errors.ts";
+import { EngineError, isEngineError } from "../../errors.ts";
 import { planTrainingStep, targetOf } from "../../train/trainingStep.ts";
 import type { PixelSource } from "../imageFiles.ts";
 import type { NetworkConfig } from "./config.ts";
@@ -16,50 +16,101 @@ export function requireFit(engine: Engine, config: NetworkConfig, plan: Plan, pi
   const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
   const { name, sizeBytes } = largestMemory(plan);
   if (sizeBytes <= limit) return;
-  const batch = largestBatch(engine, config, pixels, limit);
-  const { key, size } = batchOf(config);
+  const fitting = fittingSizes(engine, config, pixels, limit);
   throw new EngineError({
     code: "LIMIT-DEVICE",
-    message: `With a batch of ${size}, ${name} needs ${mebibytes(sizeBytes)}; the device allows ${mebibytes(limit)} in one buffer`,
+    message: `${sizesInWords(sizesOf(config))}, ${name} needs ${mebibytes(sizeBytes)}; the device allows ${mebibytes(limit)} in one buffer`,
     fix:
-      batch === undefined
+      fitting === undefined
         ? "Use a smaller model or views, or another device."
-        : `Use --set ${key}=${batch}, which fits.`,
+        : `Use ${changes(config, fitting)}, which fits.`,
     where: config.preset,
-    detail: { neededBytes: sizeBytes, availableBytes: limit, ...(batch === undefined ? {} : { batch }) },
+    detail: { neededBytes: sizeBytes, availableBytes: limit, ...fitting },
   });
 }
 
-function batchOf({ data: { sampling } }: NetworkConfig): { readonly key: string; readonly size: number } {
-  return sampling.kind === "fixed"
-    ? { key: "data.sampling.pairs", size: sampling.pairs }
-    : { key: "data.sampling.batch", size: sampling.batch };
+/**
+ * What running out of memory while making the run's buffers means for its sizes. WebGPU does not say how much memory there is.
+ *
+ * @returns the error to throw: LIMIT-MEMORY with what the whole plan needs, and what half the batch would
+ */
+export function explainMemory(error: unknown, engine: Engine, config: NetworkConfig, plan: Plan, pixels: PixelSource) {
+  if (!isEngineError(error) || error.code !== "LIMIT-MEMORY") return error;
+  const needed = planTotals(plan).peakBytes;
+  const { batch, pairs = batch ?? 0, probe } = sizesOf(config);
+  const half = Math.floor(pairs / 2);
+  const sizes = batch === undefined ? { pairs: half } : { batch: half, probe: Math.min(probe ?? half, pairs) };
+  const smaller = planWith(engine, config, pixels, sizes);
+  return new EngineError({
+    code: "LIMIT-MEMORY",
+    message: `${error.message} ${sizesInWords(sizesOf(config))}, the run needs ${mebibytes(needed)} in all`,
+    fix: smaller
+      ? `Use ${changes(config, sizes)}, which needs ${mebibytes(planTotals(smaller).peakBytes)}, or close other programs that use the GPU.`
+      : "Use a smaller model, or close other programs that use the GPU.",
+    where: config.preset,
+    detail: { neededBytes: needed },
+  });
 }
 
-function withBatch(config: NetworkConfig, batch: number): NetworkConfig {
-  const { sampling } = config.data;
-  const smaller =
-    sampling.kind === "fixed"
-      ? { ...sampling, pairs: batch }
-      : { ...sampling, batch, probe: Math.min(sampling.probe, batch) };
-  return { ...config, data: { ...config.data, sampling: smaller } };
+/** Pairs of views by their keys in `data.sampling`. */
+type Sizes = Readonly<Record<string, number>>;
+
+function sizesOf({ data: { sampling } }: NetworkConfig): Sizes {
+  return sampling.kind === "fixed" ? { pairs: sampling.pairs } : { batch: sampling.batch, probe: sampling.probe };
 }
 
-/** The largest of halves of the batch whose plan fits. */
-function largestBatch(engine: Engine, config: NetworkConfig, pixels: PixelSource, limit: number): number | undefined {
-  const target = targetOf(engine.adapter, config.kernels.family);
-  for (let batch = Math.floor(batchOf(config).size / 2); batch >= 2; batch = Math.floor(batch / 2)) {
-    const plan = planTrainingStep(networkGraph(withBatch(config, batch), pixels).step, target);
-    if (largestMemory(plan).sizeBytes <= limit) return batch;
+function sizesInWords(sizes: Sizes): string {
+  const parts = Object.entries(sizes).map(([name, size]) =>
+    name === "pairs" ? `${size} pairs` : `a ${name} of ${size}`,
+  );
+  return `With ${parts.join(" and ")}`;
+}
+
+function changes(config: NetworkConfig, fitting: Sizes): string {
+  const before = sizesOf(config);
+  return Object.entries(fitting)
+    .filter(([name, size]) => before[name] !== size)
+    .map(([name, size]) => `--set data.sampling.${name}=${size}`)
+    .join(" ");
+}
+
+/**
+ * The largest halves of the batch with which the plan fits, the probe as it is; where it fits with none, so with the probe halved as well.
+ */
+function fittingSizes(engine: Engine, config: NetworkConfig, pixels: PixelSource, limit: number): Sizes | undefined {
+  const { batch, pairs = batch ?? 0, probe } = sizesOf(config);
+  for (const largestProbe of halves(probe ?? 0, 0)) {
+    for (const size of halves(pairs, 2)) {
+      const sizes = batch === undefined ? { pairs: size } : { batch: size, probe: largestProbe };
+      const plan = planWith(engine, config, pixels, sizes);
+      if (plan && largestMemory(plan).sizeBytes <= limit) return sizes;
+    }
   }
   return undefined;
 }
 
+/** size, ⌊size/2⌋, ⌊size/4⌋, …, down to `least`. */
+function halves(size: number, least: number): number[] {
+  const sizes = [size];
+  for (let half = Math.floor(size / 2); half >= Math.max(least, 2); half = Math.floor(half / 2)) sizes.push(half);
+  return sizes;
+}
+
+/** The plan with other sizes; undefined where a loss or its spectrum refuses them. */
+function planWith(engine: Engine, config: NetworkConfig, pixels: PixelSource, sizes: Sizes): Plan | undefined {
+  const sampling = { ...config.data.sampling, ...sizes };
+  const smaller = { ...config, data: { ...config.data, sampling } };
+  try {
+    const { step } = networkGraph(smaller, pixels);
+    return planTrainingStep(step, targetOf(engine.adapter, config.kernels.family));
+  } catch (error) {
+    if (isEngineError(error)) return undefined;
+    throw error;
+  }
+}
+
 function largestMemory({ slots, persistent }: Plan): { readonly name: string; readonly sizeBytes: number } {
-  const all = [
-    ...persistent,
-    ...slots.map(({ sizeBytes, tensors }) => ({ name: `the slot of ${tensors[0] ?? "no tensor"}`, sizeBytes })),
-  ];
+  const all = [...persistent, ...slots.map(({ sizeBytes, tensors }) => ({ name: tensors[0] ?? "a slot", sizeBytes }))];
   return all.reduce((largest, one) => (one.sizeBytes > largest.sizeBytes ? one : largest), { name: "", sizeBytes: 0 });
 }
 

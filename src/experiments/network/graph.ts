@@ -11,7 +11,13 @@ import { ParameterScope, RUNNING_STATISTICS } from "../../nn/scope.ts";
 import type { ModelSpec, ParameterSpec } from "../../nn/spec.ts";
 import { type TargetNetwork, targetNetwork, updateTarget } from "../../nn/target.ts";
 import type { StateBuffer } from "../../train/checkpoint.ts";
-import { DEFAULT_RING_CAPACITY, stepStateTensor, type TrainingStep, trainingStep } from "../../train/trainingStep.ts";
+import {
+  DEFAULT_RING_CAPACITY,
+  noteNonfinite,
+  stepStateTensor,
+  type TrainingStep,
+  trainingStep,
+} from "../../train/trainingStep.ts";
 import type { PixelSource } from "../imageFiles.ts";
 import type { NetworkConfig } from "./config.ts";
 import { embed, type Network, networkOf } from "./model.ts";
@@ -22,6 +28,8 @@ import { viewsOptions, wholeImages } from "./views.ts";
 /** Names of the plan's input buffers. */
 export const VIEWS = "views";
 export const PIXELS = "pixels";
+/** The recorded pairs' un-augmented images, for the loss that wants them. */
+export const WHOLE_IMAGES = "wholeImages";
 const PCA_SELECTION = "pca.selection";
 /** Name of the target network's state. */
 export const TARGET = "target";
@@ -60,24 +68,26 @@ export function networkGraph(config: NetworkConfig, pixels: PixelSource | undefi
   const network = networkOf(config);
   const stepState = stepStateTensor(graph);
   const scope = ParameterScope.create(graph);
-  const pairs = sampling.kind === "fixed" ? sampling.pairs : sampling.probe;
-  const recordedViews = graph.input(VIEWS, [2 * pairs, side, side, 4]);
+  const recordsBatch = sampling.kind === "fixed" || watched.over === "batch";
+  const recordedViews = () => graph.input(VIEWS, [2 * recordedPairs(config), side, side, 4]);
   const fresh = sampling.kind === "fresh" ? freshViews(graph, config, stepState, required(pixels)) : undefined;
 
-  const images = fresh?.images ?? recordedViews;
+  const images = fresh?.images ?? recordedViews();
   const embeddings = embed(scope, network, images);
   const target = model.target.kind === "none" ? undefined : targetNetwork(graph, TARGET);
   const trained = pass(scope, network, images, embeddings, target, fresh?.whole);
   const training = graph.scope("loss", () => lossTerms(lossConfig, trained.outputs));
 
-  // With fresh views, what is recorded is the loss and spectrum of the probe pairs under the same parameters.
-  const recorded = fresh ? probePass(graph, scope, network, recordedViews, target) : trained;
-  const terms = fresh ? graph.scope("probe", () => lossTerms(lossConfig, recorded.outputs)) : training;
+  // The loss and spectrum of the probe pairs are recorded under the same parameters.
+  const whole = needsWholeImages(config)
+    ? () => graph.input(WHOLE_IMAGES, [recordedPairs(config), side, side, 4])
+    : undefined;
+  const recorded = recordsBatch ? trained : probePass(graph, scope, network, recordedViews(), target, whole?.());
+  const terms = recordsBatch ? training : graph.scope("probe", () => lossTerms(lossConfig, recorded.outputs));
   const eigenvalues = graph.scope("spectrum", () => recordedSpectrum(watched.of, recorded.outputs.embeddings, terms));
   const pca = watched.pca ? principalComponents(graph, recorded.outputs.embeddings) : undefined;
   const extras = { ...layerSpectra(watched.layers, recorded.scope.outputs), ...(pca ? { pca: pca.coordinates } : {}) };
 
-  const targetParameters = target ? parametersBefore(scope, graph, target) : [];
   const step = trainingStep(
     graph,
     { loss: training.loss, recordedLoss: terms.loss, spectrum: eigenvalues, extras },
@@ -85,7 +95,10 @@ export function networkGraph(config: NetworkConfig, pixels: PixelSource | undefi
       optimizer: optimizerOf(config),
       ringCapacity: DEFAULT_RING_CAPACITY,
       stepState,
-      afterUpdate: () => movingAverages(config, scope, target, stepState),
+      afterUpdate: () => [
+        ...movingAverages(config, scope, target, stepState),
+        noteNonfinite(graph, stepState, RUNNING_STATISTICS),
+      ],
     },
   );
   const { parameters, running } = scope.spec();
@@ -93,6 +106,7 @@ export function networkGraph(config: NetworkConfig, pixels: PixelSource | undefi
     parameters: scaleInit(parameters, model.initScale, (name) => !name.startsWith("predictor.")),
     running,
   };
+  const targetParameters = target ? parametersBefore(spec, graph, target) : [];
   return {
     step,
     spec,
@@ -102,6 +116,16 @@ export function networkGraph(config: NetworkConfig, pixels: PixelSource | undefi
     inputs: { ...step.inputs, ...(pca ? { [PCA_SELECTION]: pca.selection } : {}) },
     embeddings: recorded.outputs.embeddings,
   };
+}
+
+/** Pairs of views that are drawn once: all of a fixed sample, the probe of a fresh one. */
+export function recordedPairs({ data: { sampling } }: NetworkConfig): number {
+  return sampling.kind === "fixed" ? sampling.pairs : sampling.probe;
+}
+
+/** Whether the loss depends on the un-augmented images, too. */
+export function needsWholeImages({ loss }: NetworkConfig): boolean {
+  return loss.kind === "exactCovariance" && loss.weights === "unaugmented";
 }
 
 function required(pixels: PixelSource | undefined): PixelSource {
@@ -121,8 +145,9 @@ function freshViews(graph: Graph, config: NetworkConfig, stepState: Tensor, { wo
   const sources = { stepState, pixels, indices };
   const stream = RandomStream.augmentation;
   const { images } = augmentedViews(sources, viewsOptions(config, layout, { seed, stream }));
-  const needsWhole = config.loss.kind === "exactCovariance" && config.loss.weights === "unaugmented";
-  const whole = needsWhole ? augmentedViews(sources, wholeImages(config, layout, seed)).images : undefined;
+  const whole = needsWholeImages(config)
+    ? augmentedViews(sources, wholeImages(config, layout, seed)).images
+    : undefined;
   return { images, whole };
 }
 
@@ -149,9 +174,10 @@ function probePass(
   network: Network,
   views: Tensor,
   target: TargetNetwork | undefined,
+  whole: Tensor | undefined,
 ): Pass {
   const shared = sharedScope(scope.graph);
-  return graph.scope("probe", () => pass(shared, network, views, embed(shared, network, views), target, undefined));
+  return graph.scope("probe", () => pass(shared, network, views, embed(shared, network, views), target, whole));
 }
 
 /** A scope over the parameters that the graph has, which notes nothing for the trained network. */
@@ -211,10 +237,10 @@ function movingAverages(
   return [...running, updateTarget(target, stepState, { decay, ...(rises ? { steps } : {}) })];
 }
 
-/** The parameters that were made before the target network was. */
-function parametersBefore(scope: ParameterScope, graph: Graph, { state }: TargetNetwork): readonly ParameterSpec[] {
+/** The parameters that were made before the target network was, with the first values that they have in the trained one. */
+function parametersBefore(spec: ModelSpec, graph: Graph, { state }: TargetNetwork): readonly ParameterSpec[] {
   const names = new Set(graph.segments.filter(({ offset }) => offset < state.elements).map(({ name }) => name));
-  return scope.spec().parameters.filter(({ name }) => names.has(name));
+  return spec.parameters.filter(({ name }) => names.has(name));
 }
 
 function stateBuffers(

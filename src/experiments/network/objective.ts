@@ -69,15 +69,28 @@ function plainLoss(
     case "softTriplet":
       return softTriplet(za, zb, next(zb), config);
     case "byol": {
-      const [pa, pb] = halves(required(outputs.predictions, "byol", "predictor"));
+      const [pa, pb] = halves(predictionsOf(outputs, "byol"));
       const [ta, tb] = halves(required(outputs.targets, "byol", "target"));
       return byol(pa, pb, ta, tb);
     }
     case "simsiam": {
-      const [pa, pb] = halves(required(outputs.predictions, "simsiam", "predictor"));
+      const [pa, pb] = halves(predictionsOf(outputs, "simsiam"));
       return simSiam(pa, pb, za, zb);
     }
   }
+}
+
+/** The predictor's outputs, which are compared with embeddings and must be as wide. */
+function predictionsOf({ predictions, embeddings }: TwoViewOutputs, loss: string): Tensor {
+  const predicted = required(predictions, loss, "predictor");
+  const [ours, theirs] = [predicted.shape[1] ?? 0, embeddings.shape[1] ?? 0];
+  if (ours === theirs) return predicted;
+  throw new EngineError({
+    code: "GRAPH-SHAPE",
+    message: `predictor and projector do not chain: ${loss} compares predictions of ${ours} columns with embeddings of ${theirs}`,
+    fix: `Let model.predictor.widths end with ${theirs}, as model.projector.widths does.`,
+    where: "model.predictor.widths",
+  });
 }
 
 /** The eigenvalues to record, descending. @throws EngineError CONFIG-SPECTRUM */

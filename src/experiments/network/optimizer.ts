@@ -1,4 +1,5 @@
 /** The optimiser a configuration names, and the clock its steps run by. */
+import { EngineError } from "../../errors.ts";
 import type { OptimizerConfig as Optimizer } from "../../optim/optimizer.ts";
 import { rateAt, type Schedule } from "../../optim/schedule.ts";
 import type { NetworkConfig } from "./config.ts";
@@ -31,6 +32,7 @@ function scheduleOf({ optimizer: { schedule, learningRate }, steps }: NetworkCon
       return { kind: "constant" };
     case "cosine": {
       const { warmupSteps, warmupStart, end } = schedule;
+      if (warmupSteps >= steps) throw warmupTooLong(warmupSteps, steps);
       return { kind: "cosine", peak: learningRate, warmupSteps, warmupStart, totalSteps: steps, end };
     }
     case "step": {
@@ -38,6 +40,15 @@ function scheduleOf({ optimizer: { schedule, learningRate }, steps }: NetworkCon
       return { kind: "step", peak: learningRate, warmupSteps, warmupStart, every, gamma };
     }
   }
+}
+
+function warmupTooLong(warmupSteps: number, steps: number): EngineError {
+  return new EngineError({
+    code: "CONFIG-OPTIMIZER",
+    message: `optimizer.schedule.warmupSteps is ${warmupSteps}, but the run has only ${steps} steps`,
+    fix: `Use --set optimizer.schedule.warmupSteps=${Math.floor(steps / 10)}, or more steps.`,
+    where: "optimizer.schedule.warmupSteps",
+  });
 }
 
 /** t after so many updates: the sum of their learning rates, divided by 1 − momentum where there is momentum. */

@@ -12,12 +12,19 @@ import { type ReplayOptions, type ReplayResult, replay, type StepRecord } from "
 import { STEP_STATE_BYTES } from "../../train/stepState.ts";
 import { compileTrainingStep, dispatchCounts, planTrainingStep, targetOf } from "../../train/trainingStep.ts";
 import { announce } from "../announce.ts";
-import { CHECKPOINT_MS, type CheckpointOwner, encodeCheckpoint, restoreCheckpoint } from "../checkpointFile.ts";
+import {
+  CHECKPOINT_MS,
+  type CheckpointOwner,
+  encodeCheckpoint,
+  requireCheckpoint,
+  restoreCheckpoint,
+} from "../checkpointFile.ts";
 import type { MetricsRecord, RunRequest, RunResult, RunSink } from "../contract.ts";
+import { spectrumFile } from "../spectrumFile.ts";
 import type { NetworkConfig } from "./config.ts";
 import {
   checkSizes,
-  layoutOf,
+  fileLayout,
   openImages,
   type PreparedNetworkRun,
   pixelSource,
@@ -25,7 +32,7 @@ import {
   type RunImages,
 } from "./data.ts";
 import { firstBadPlace } from "./divergence.ts";
-import { requireFit } from "./fit.ts";
+import { explainMemory, requireFit } from "./fit.ts";
 import { type NetworkStep, networkGraph, PIXELS, VIEWS } from "./graph.ts";
 import { measure } from "./measures.ts";
 import { clockOf } from "./optimizer.ts";
@@ -53,42 +60,41 @@ export async function runNetwork(
   const started = performance.now();
   const { config } = request;
   checkSizes(config);
+  await announce(sink, "planning the training step");
+  const pixels = pixelSource(config, fileLayout(config.data.source), engine.adapter.limits.maxStorageBufferBindingSize);
+  const network = networkGraph(config, pixels);
+  const target = targetOf(engine.adapter, config.kernels.family);
+  const plan = planTrainingStep(network.step, target, config.kernels.variants);
+  requireFit(engine, config, plan, pixels);
+  if (request.resume?.checkpoint) requireCheckpoint(request.resume.checkpoint, config, network.state);
   await announce(sink, "reading data");
   const images = await openImages(engine, config, request.data);
   try {
-    return await prepareAndTrain(engine, request, sink, signal, images, started);
+    await announce(sink, "drawing views and initial parameters");
+    const prepared = await prepare({ engine, request, images, network });
+    try {
+      await announce(sink, "compiling the training step");
+      const kernels = { family: target.matmulFamily, variants: kernelVariants(plan) };
+      const resolved = { ...request, config: { ...config, kernels } };
+      return await train({ engine, request: resolved, sink, signal, images, network, plan, prepared }, started);
+    } finally {
+      prepared.release();
+    }
+  } catch (error) {
+    throw explainMemory(error, engine, config, plan, pixels);
   } finally {
     images.stream?.destroy();
   }
 }
 
-async function prepareAndTrain(
-  engine: Engine,
-  request: RunRequest<NetworkConfig>,
-  sink: RunSink,
-  signal: AbortSignal,
-  images: RunImages,
-  started: number,
-): Promise<RunResult> {
-  const { config } = request;
-  await announce(sink, "planning the training step");
-  const layout = layoutOf(images.images);
-  const pixels = pixelSource(config, layout, engine.adapter.limits.maxStorageBufferBindingSize);
-  const network = networkGraph(config, pixels);
-  const target = targetOf(engine.adapter, config.kernels.family);
-  const plan = planTrainingStep(network.step, target, config.kernels.variants);
-  requireFit(engine, config, plan, pixels);
-  await announce(sink, "drawing views and initial parameters");
-  const { spec, targetParameters } = network;
-  const prepared = await prepareNetworkRun(engine, config, images.images, spec.parameters, targetParameters);
-  try {
-    await announce(sink, "compiling the training step");
-    const kernels = { family: target.matmulFamily, variants: kernelVariants(plan) };
-    const resolved = { ...request, config: { ...config, kernels } };
-    return await train({ engine, request: resolved, sink, signal, images, network, plan, prepared }, started);
-  } finally {
-    prepared.release();
-  }
+/** The run's inputs on the GPU, as its seed draws them. */
+function prepare({
+  engine,
+  request: { config },
+  images,
+  network,
+}: Pick<NetworkRun, "engine" | "request" | "images" | "network">): Promise<PreparedNetworkRun> {
+  return prepareNetworkRun(engine, config, images.images, network.spec.parameters, network.targetParameters);
 }
 
 async function train(run: NetworkRun, started: number): Promise<RunResult> {
@@ -107,7 +113,7 @@ async function train(run: NetworkRun, started: number): Promise<RunResult> {
     const resumed = start ? { resumedFrom: start.step } : {};
     const description = describe(plan, network, config);
     await sink.begin({ config, adapter: engine.adapter, theory: {}, description, firstStep });
-    if (save.includes("views")) await saveViews(run, compiled);
+    if (save.includes("views")) await saveViews(run);
     if (initial) await sink.file("weights_init.safetensors", initial);
 
     const clock = clockOf(config);
@@ -127,12 +133,10 @@ async function train(run: NetworkRun, started: number): Promise<RunResult> {
     if (save.includes("embeddings")) await saveEmbeddings(run, compiled);
     if (save.includes("spectrum")) await sink.file("spectrum.npy", spectrumFile(history));
     const { nonfiniteStep: badStep } = outcome;
-    const prepare = () =>
-      prepareNetworkRun(engine, config, run.images.images, spec.parameters, network.targetParameters);
-    const where =
-      badStep === undefined
-        ? undefined
-        : await firstBadPlace({ engine, compiled, network, options, badStep, latest, prepare });
+    const restart = (): number | undefined =>
+      request.resume && restoreCheckpoint(request.resume, compiled, state, owner)?.step;
+    const mortem = { engine, compiled, network, options, latest, restart, prepare: () => prepare(run) };
+    const where = badStep === undefined ? undefined : await firstBadPlace({ ...mortem, badStep });
     return { ...result(run, outcome, history, where), wallMs: Math.round(performance.now() - started), ...resumed };
   } finally {
     compiled.destroy();
@@ -210,10 +214,12 @@ async function weightsFile(engine: Engine, compiled: CompiledPlan, network: Netw
 }
 
 /** The recorded pairs of views, [pairs, side, side, 4] each. */
-async function saveViews({ engine, sink, prepared }: NetworkRun, compiled: CompiledPlan): Promise<void> {
+async function saveViews({ engine, sink, prepared }: NetworkRun): Promise<void> {
+  const buffer = prepared.buffers[VIEWS];
+  if (!buffer) throw new Error("unreachable: views are always drawn");
   const [both = 2, ...rest] = prepared.viewsShape;
   const elements = prepared.viewsShape.reduce((product, extent) => product * extent, 1);
-  const views = new Float32Array(await engine.readBuffer(compiled.buffer(VIEWS), 0, 4 * elements));
+  const views = new Float32Array(await engine.readBuffer(buffer, 0, 4 * elements));
   await sink.file("views_a.npy", encodeNpy(views.subarray(0, elements / 2), [both / 2, ...rest]));
   await sink.file("views_b.npy", encodeNpy(views.subarray(elements / 2), [both / 2, ...rest]));
 }
@@ -224,16 +230,6 @@ async function saveEmbeddings(run: NetworkRun, compiled: CompiledPlan): Promise<
   const target = targetOf(engine.adapter, request.config.kernels.family);
   const values = await readTensors(engine, compiled, step.graph, { embeddings }, target);
   await sink.file("embeddings.npy", encodeNpy(values.embeddings ?? new Float32Array(0), [...embeddings.shape]));
-}
-
-/** [records, eigenvalues]. */
-function spectrumFile(history: readonly MetricsRecord[]): Uint8Array {
-  const length = history[0]?.spectrum.length ?? 0;
-  const values = new Float32Array(history.length * length);
-  history.forEach(({ spectrum }, index) => {
-    values.set(spectrum, index * length);
-  });
-  return encodeNpy(values, [history.length, length]);
 }
 
 function describe(plan: Plan, { spec, step }: NetworkStep, config: NetworkConfig): string {

@@ -3,14 +3,15 @@ import type { SpectrumMatrix } from "./config.ts";
 
 /** The part of a network run's configuration that the words depend on. */
 export interface WatchedConfig {
-  readonly spectrum: { readonly of: SpectrumMatrix };
+  readonly spectrum: { readonly of: SpectrumMatrix; readonly over?: "probe" | "batch" | undefined };
   readonly loss: { readonly kind: string; readonly form?: string | undefined; readonly epsilon?: number | undefined };
   readonly data: { readonly sampling: { readonly kind: "fixed" } | { readonly kind: "fresh"; readonly probe: number } };
 }
 
 /** The pairs of views that are recorded. */
-export function recordedPairs({ data: { sampling } }: Pick<WatchedConfig, "data">): string {
-  return sampling.kind === "fixed" ? "the training pairs" : `${sampling.probe} probe pairs`;
+export function recordedPairs({ data: { sampling }, spectrum }: Pick<WatchedConfig, "data" | "spectrum">): string {
+  if (sampling.kind === "fixed") return "the training pairs";
+  return spectrum.over === "batch" ? "the pairs of the step's batch" : `${sampling.probe} probe pairs`;
 }
 
 /** The recorded matrix in words, for figures and summaries. */

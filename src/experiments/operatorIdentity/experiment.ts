@@ -12,4 +12,5 @@ export const operatorIdentityExperiment: Experiment<OperatorIdentityConfig> = {
     return planDocument(first.plan);
   },
   fileSource: () => undefined,
+  saves: [],
 };

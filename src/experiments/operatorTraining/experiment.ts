@@ -18,4 +18,5 @@ export const operatorTrainingExperiment: Experiment<OperatorTrainingConfig> = {
     return planDocument(planTrainingStep(step, targetOf(engine.adapter, config.kernels.family)));
   },
   fileSource: ({ data }) => data.source,
+  saves: ["weights", "spectrum"],
 };

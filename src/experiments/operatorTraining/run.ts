@@ -1,7 +1,7 @@
 /** Runs an operator experiment: images and parameters on the GPU, training by replay, operators measured now and then. */
 import type { CompiledPlan } from "../../autodiff/compiledPlan.ts";
 import { kernelVariants, type Plan, planTotals } from "../../autodiff/plan.ts";
-import { encodeNpy, encodeSafetensors, type ImageSet } from "../../data/index.ts";
+import { encodeSafetensors, type ImageSet } from "../../data/index.ts";
 import type { Engine } from "../../device/engine.ts";
 import { parameterCount } from "../../nn/spec.ts";
 import { stateTensors } from "../../train/checkpoint.ts";
@@ -12,6 +12,7 @@ import { announce } from "../announce.ts";
 import { CHECKPOINT_MS, type CheckpointOwner, encodeCheckpoint, restoreCheckpoint } from "../checkpointFile.ts";
 import type { MetricsRecord, RunRequest, RunResult, RunSink } from "../contract.ts";
 import { layoutOf, pixelsOnGpu, readImages } from "../imageFiles.ts";
+import { spectrumFile } from "../spectrumFile.ts";
 import { checkConfig, rankBound, widthsOf } from "./checks.ts";
 import type { OperatorTrainingConfig } from "./config.ts";
 import { type PreparedOperatorRun, prepareOperatorRun } from "./data.ts";
@@ -190,16 +191,6 @@ async function weightsFile(engine: Engine, compiled: CompiledPlan, { state }: Op
   const buffers = { parameters: new Float32Array(await engine.readBuffer(compiled.buffer("parameters"))) };
   const stepState = { step: 0, records: 0, nonfiniteStep: undefined, learningRate: 0 };
   return encodeSafetensors({ tensors: stateTensors({ stepState, buffers }, layout), metadata: { format: "pt" } });
-}
-
-/** Eigenvalues of the outputs' covariance, [records, n_L]. */
-function spectrumFile(history: readonly MetricsRecord[]): Uint8Array {
-  const length = history[0]?.spectrum.length ?? 0;
-  const values = new Float32Array(history.length * length);
-  history.forEach(({ spectrum }, index) => {
-    values.set(spectrum, index * length);
-  });
-  return encodeNpy(values, [history.length, length]);
 }
 
 function describe(plan: Plan, network: OperatorStep, config: OperatorTrainingConfig): string {

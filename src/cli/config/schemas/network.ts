@@ -13,7 +13,7 @@ const data = z.strictObject({
   side: count,
   augmentation: z.discriminatedUnion("recipe", [
     z.strictObject({ recipe: z.literal("staircase"), minArea: positive.max(1), jitter: nonNegative.max(1) }),
-    z.strictObject({ recipe: z.enum(["simclr", "barlow", "byol", "asymmetric", "weak"]) }),
+    z.strictObject({ recipe: z.enum(["simclr", "barlow", "byol", "asymmetric", "vicreg", "weak"]) }),
   ]),
 });
 
@@ -152,6 +152,8 @@ export const networkSchema = z.strictObject({
   optimizer,
   spectrum: z.strictObject({
     of: z.enum(["correlation", "covariance", "normalizedCovariance", "standardizedCovariance"]),
+    // Runs of before there was a choice have none.
+    over: z.enum(["probe", "batch"]).default("probe"),
     layers: z.array(z.string()),
     pca: z.boolean(),
   }),
