@@ -338,9 +338,23 @@ const MUTANTS = [
   {
     name: "step_advance: a later bad step overwrites the first",
     file: "shaders/train/step_advance.wgsl",
-    from: "!is_finite(loss[0]) && state.nonfinite_step == 0xffffffffu",
-    to: "!is_finite(loss[0])",
+    from: "min(state.nonfinite_step, state.step)",
+    to: "state.step",
     tests: ["test/kernels/train.test.ts"],
+  },
+  {
+    name: "note_nonfinite: bad parameters are noted for the step that made them",
+    file: "shaders/train/note_nonfinite.wgsl",
+    from: "select(0u, 1u, is_parameter)",
+    to: "0u",
+    tests: ["test/kernels/train.test.ts"],
+  },
+  {
+    name: "detectSteps: an eigenvalue far below zero counts as a small start",
+    file: "src/spectrum/stepDetection.ts",
+    from: "Math.abs(curves[j]?.[0] ?? 0)",
+    to: "(curves[j]?.[0] ?? 0)",
+    tests: ["test/spectrum/stepDetection.test.ts"],
   },
   {
     name: "specialize: one iteration too many when unrolling",

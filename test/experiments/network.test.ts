@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import { runConfigSchema } from "../../src/cli/config/schemas/runConfig.ts";
 import { parseSafetensors } from "../../src/data/index.ts";
 import type { LossConfig, NetworkConfig } from "../../src/experiments/network/config.ts";
-import { presets } from "../../src/experiments/presets.ts";
+import { loadImages, prepareNetworkRun } from "../../src/experiments/network/data.ts";
+import { networkGraph } from "../../src/experiments/network/graph.ts";
+import { networkPresets, presets } from "../../src/experiments/presets.ts";
 import { symmetricEigen } from "../../src/theory/symmetricEigen.ts";
 import { cifarFolder, mnistFolder } from "../support/datasets.ts";
 import { useEngine } from "../support/device.ts";
@@ -12,6 +14,12 @@ import { small, withRate } from "../support/smallNetwork.ts";
 
 const engine = useEngine({ unrollsLoops: false });
 const cifar = cifarFolder().folder;
+
+/** With a linear encoder, which compiles in no time. */
+function linear(config: NetworkConfig): NetworkConfig {
+  const { model, optimizer } = config;
+  return { ...config, model: { ...model, encoder: { kind: "linear" } }, optimizer: { ...optimizer, groups: [] } };
+}
 
 /** Eigenvalues of the covariance of rows [n, d], descending, in float64. */
 function covarianceEigenvalues(rows: Float32Array, d: number): number[] {
@@ -51,7 +59,7 @@ describe("network runs", () => {
   });
 
   it("records the step's own batch where that is asked for", async () => {
-    const preset = small("fresh-vicreg", { steps: 4, record: { every: 1, logSpaced: 0 } });
+    const preset = linear(small("fresh-vicreg", { steps: 4, record: { every: 1, logSpaced: 0 } }));
     const config: NetworkConfig = { ...preset, spectrum: { ...preset.spectrum, over: "batch" } };
     const ofBatch = await runToEnd(engine(), config, { data: cifar, save: ["views", "embeddings"] });
     const ofProbe = await runToEnd(engine(), preset, { data: cifar, save: ["views", "weights"] });
@@ -72,7 +80,7 @@ describe("network runs", () => {
       ({ kind: "exactCovariance", temperature: 0.5, beta: 0, weights }) as const;
     const spectrum = { of: "covariance", over: "probe", layers: [], pca: false } as const;
     const first = async (weights: "augmented" | "unaugmented") => {
-      const config = small("fresh-simclr", { loss: loss(weights), spectrum, steps: 1 });
+      const config = linear(small("fresh-simclr", { loss: loss(weights), spectrum, steps: 1 }));
       const scale = { ...config.model, projector: { kind: "head", outputs: 8, weightScale: 1, biasScale: 0 } as const };
       return (await runToEnd(engine(), { ...config, model: scale }, { data: cifar })).records[0]!.loss;
     };
@@ -98,6 +106,37 @@ describe("network runs", () => {
     const energy = [0, 1, 2].map((axis) => pca.filter((_, at) => at % 3 === axis).reduce((sum, x) => sum + x * x, 0));
     expect(energy[0]).toBeGreaterThanOrEqual(energy[1]!);
     expect(energy[1]).toBeGreaterThanOrEqual(energy[2]!);
+  });
+
+  it("a target that is a copy begins with the trained network's very bits, an independent one with its scale", async () => {
+    const preset = networkPresets["resnet18-cifar-byol"]!;
+    for (const init of ["copy", "independent"] as const) {
+      const base = small("mlp-barlow");
+      const config: NetworkConfig = {
+        ...base,
+        model: {
+          ...preset.model,
+          encoder: base.model.encoder,
+          projector: { kind: "byol", widths: [16, 8] },
+          predictor: { kind: "byol", widths: [16, 8] },
+          target: { kind: "movingAverage", decay: 0.9, rises: true, init },
+          initScale: 0.3,
+        },
+        loss: { kind: "byol" },
+        spectrum: { ...base.spectrum, of: "covariance" },
+      };
+      const { spec, targetParameters } = networkGraph(config, undefined);
+      expect(targetParameters.map(({ name }) => name)).not.toContain("predictor.0.weight");
+      const images = await loadImages(config, cifar);
+      const run = await prepareNetworkRun(engine(), config, images, spec.parameters, targetParameters);
+      const read = async (name: string) => new Float32Array(await engine().readBuffer(run.buffers[name]!));
+      const [trained, target] = [await read("parameters"), await read("target")];
+      run.release();
+      const norm = (values: Float32Array) => Math.hypot(...values.subarray(0, 4096));
+      if (init === "copy") expect(target).toEqual(trained.subarray(0, target.length));
+      else expect(target).not.toEqual(trained.subarray(0, target.length));
+      expect(norm(target) / norm(trained)).toBeCloseTo(1, 1);
+    }
   });
 
   it("runs on MNIST", async () => {

@@ -82,6 +82,11 @@ describe("detectSteps", () => {
     }
   });
 
+  it("a mode that starts below zero by more than 1 % of its plateau is not accepted either", () => {
+    const from = (start: number) => detectSteps([0, 10, 20, 30, 31, 32], [[start], [0.1], [0.3], [1], [1], [1]]);
+    expect([-0.011, -0.01, -1e-6, 0.01].map((start) => from(start).accepted)).toEqual([0, 1, 1, 1]);
+  });
+
   it("default initialisation: everything is up at once, nothing is accepted", () => {
     const modes = STAIRS.map(({ half }) => ({ half, start: 0.1 }));
     const found = detectSteps(steps, spectraOf(modes, steps));
