@@ -56,6 +56,9 @@ describe("network runs", () => {
     expect(run.arrays["views_a.npy"]).toHaveLength(8 * 8 * 8 * 4);
     expect(run.arrays["embeddings.npy"]).toHaveLength(16 * 8);
     expect(run.arrays["spectrum.npy"]).toHaveLength(6 * 8);
+    const values = run.records.at(-1)!.spectrum.map((value) => Math.max(value, 0));
+    const total = values.reduce((sum, value) => sum + value, 0);
+    expect(run.result.measured.stableRank).toBeCloseTo(total / values[0]!, 10);
   });
 
   it("records the step's own batch where that is asked for", async () => {

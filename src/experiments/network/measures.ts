@@ -24,7 +24,8 @@ export function measure(history: readonly MetricsRecord[], spectrumOf: string): 
     spectrumOf,
     effectiveRank: effectiveRank(last.spectrum),
     participationRatio: participationRatio(last.spectrum),
-    stableRank: stableRank(last.spectrum),
+    // Of embeddings with these eigenvalues: its singular values are their roots.
+    stableRank: stableRank(last.spectrum.map((value) => Math.sqrt(Math.max(value, 0)))),
     ...bimodality(last.spectrum),
   };
   if (finite.length < LEAST_RECORDS) return shape;

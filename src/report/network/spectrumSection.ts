@@ -49,7 +49,7 @@ function rankRows(known: Measured, { spectrum, step }: MetricsRecord): Row[] {
     ["record", `step ${step}, ${spectrum.length} eigenvalues of ${known.spectrumOf}`],
     ["effective rank (exponential of the entropy)", formatNumber(effectiveRank)],
     ["participation ratio", formatNumber(participationRatio)],
-    ["stable rank", formatNumber(stableRank)],
+    ["stable rank (sum of eigenvalues over the largest)", formatNumber(stableRank)],
     ...(parameters === undefined ? [] : [["parameters trained", parameters.toLocaleString("en")] as const]),
   ];
 }
