@@ -1066,7 +1066,7 @@ const MUTANTS = [
   {
     name: "similarity_rows: the partner counts as a negative",
     file: "shaders/ssl/similarity_rows.wgsl",
-    from: "(clamped % params.pairs != vec4<u32>(row % params.pairs))",
+    from: "(columns_pairs != pair_of(vec4<u32>(row), params.pairs))",
     to: "(clamped != vec4<u32>(row))",
     tests: ["test/kernels/sslMatrices.test.ts"],
   },

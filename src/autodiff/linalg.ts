@@ -1,4 +1,6 @@
 /** Differentiable decompositions and functions of matrices. */
+
+import { MAX_EIGH_ORDER } from "../linalg/eighCalls.ts";
 import { defaultCutoff, type SymmetricExponent } from "../linalg/powSym.ts";
 import { MAX_SVD_SIDES } from "../linalg/svdSolver.ts";
 import { eighOp } from "../ops/eigh.ts";
@@ -55,10 +57,21 @@ export function svd(z: Tensor): { readonly values: Tensor; readonly right: Tenso
  * Eigenvalues σ²/rows of the second-moment matrix ZᵀZ/rows of embeddings [.., rows, columns], descending; centre them first for the
  * covariance. Squares of singular values: small ones keep their digits, which forming ZᵀZ would destroy below 1e-7 of the largest. Where both
  * sides are above 1024 it is formed all the same (or ZZᵀ, whichever is smaller, of order 2048 at most), and what is below that may be negative.
+ *
+ * @throws EngineError GRAPH-SHAPE when both sides are above 2048
  */
 export function spectrum(z: Tensor): Tensor {
   const { rows, columns } = asMatrices(z);
-  if (Math.min(rows, columns) > MAX_SVD_SIDES.shorter) {
+  const [shorter, longer] = [Math.min(rows, columns), Math.max(rows, columns)];
+  if (shorter > MAX_EIGH_ORDER) {
+    throw shapeError(
+      "spectrum",
+      [z],
+      `${rows} rows and ${columns} columns are both above ${MAX_EIGH_ORDER}`,
+      "Take the spectrum of fewer embeddings.",
+    );
+  }
+  if (shorter > MAX_SVD_SIDES.shorter || longer > MAX_SVD_SIDES.longer) {
     const sides = columns <= rows ? { transposeA: true } : { transposeB: true };
     return scale(eigenvalues(matmul(z, z, sides)), 1 / rows);
   }

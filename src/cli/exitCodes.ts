@@ -7,7 +7,7 @@ export const EXIT = {
   error: 1,
   /** The command line itself is wrong. */
   usage: 2,
-  /** The loss became NaN or infinite; what was recorded is kept. */
+  /** NaN or infinity appeared; what was recorded is kept. */
   diverged: 3,
   /** SIGINT, SIGTERM or SIGHUP; what was recorded is kept. */
   interrupted: 130,

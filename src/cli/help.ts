@@ -25,7 +25,7 @@ first seed's runs side by side) and staircases.html (all runs) there. Given agai
 Examples:
   eigenstep staircases tiny --data cifar-10-batches-bin           about a minute a run on a software adapter
   eigenstep staircases small --seeds 3 --data cifar-10-batches-bin
-  eigenstep staircases control --seeds 3 --data cifar-10-batches-bin    the same nets without a small initial head: no staircase`;
+  eigenstep staircases control --seeds 3 --data cifar-10-batches-bin    without a small initial head: no staircase`;
 
 const SOLVE_HELP = `
 Each matrix gets a status: ok, nonfinite (NaN or infinity in it) or not-converged; the exit code is 1 unless all are ok.

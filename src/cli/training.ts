@@ -116,7 +116,7 @@ export function announceStop(
     reason === "diverged"
       ? new EngineError({
           code: "RUN-DIVERGED",
-          message: `The loss became NaN or infinite at step ${step}${where ? ` (first in ${where})` : ""}; what was recorded is kept in ${document.out}`,
+          message: `NaN or infinity appeared at step ${step}${where ? ` (first in ${where})` : ""}; what was recorded is kept in ${document.out}`,
           fix:
             "optimizer" in config
               ? `Lower the learning rate, for example with --set optimizer.learningRate=${config.optimizer.learningRate / 4}.`

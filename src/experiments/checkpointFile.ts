@@ -12,6 +12,7 @@ import {
   type TrainingState,
 } from "../train/checkpoint.ts";
 import { CHECKPOINT_FILE, type ResumeState, RUN_FORMAT, type RunConfig } from "./contract.ts";
+import { IMPLIED_VALUES } from "./impliedValues.ts";
 
 /** Time between checkpoints: what a killed run loses at most, beside the records, which are kept as they are made. */
 export const CHECKPOINT_MS = 5_000;
@@ -127,16 +128,17 @@ export function restoreCheckpoint(
   return { step: state.step, records: state.records };
 }
 
-/** The configuration as text that does not depend on the order of keys. */
+/** The configuration as text that depends neither on the order of keys nor on whether an implied value is written out. */
 function canonicalConfig(config: RunConfig): string {
-  const sorted = (value: unknown): unknown =>
+  const isImplied = (path: string, value: unknown): boolean => path in IMPLIED_VALUES && IMPLIED_VALUES[path] === value;
+  const sorted = (value: unknown, path: string): unknown =>
     typeof value === "object" && value !== null && !Array.isArray(value)
       ? Object.fromEntries(
           Object.entries(value)
-            .filter(([, inner]) => inner !== undefined)
+            .filter(([key, inner]) => inner !== undefined && !isImplied(path + key, inner))
             .sort(([a], [b]) => (a < b ? -1 : 1))
-            .map(([key, inner]) => [key, sorted(inner)]),
+            .map(([key, inner]) => [key, sorted(inner, `${path}${key}.`)]),
         )
       : value;
-  return JSON.stringify(sorted(config));
+  return JSON.stringify(sorted(config, ""));
 }

@@ -37,7 +37,7 @@ export interface ReplayOptions {
   readonly occasional?: { readonly program: string; readonly every: number };
   /** What steps read that does not stay on the GPU; none unless given. */
   readonly source?: StepSource;
-  /** Hands over the state about every so many milliseconds, and at the end unless the loss is no longer finite. */
+  /** Hands over the state about every so many milliseconds, and at the end unless the run diverged. */
   readonly checkpoint?: {
     readonly everyMs: number;
     /** State buffers beside the step state, by name. */
@@ -70,6 +70,7 @@ export interface ReplayResult {
   /** GPU objects created and buffers written from the first submit on: zero in steady state, but for what a `source` writes. */
   readonly objectsCreated: number;
   readonly buffersWritten: number;
+  /** First step with NaN or infinity in its loss, or where the step looks at them (`noteNonfinite`) in parameters or running averages. */
   readonly nonfiniteStep: number | undefined;
   readonly wasInterrupted: boolean;
 }

@@ -9,7 +9,7 @@ const NONE = 0xffff_ffff;
 export interface StepState {
   readonly step: number;
   readonly records: number;
-  /** First step whose loss, parameters or running averages had NaN or infinity in them. */
+  /** First step with NaN or infinity in its loss; where the step has `noteNonfinite`, in parameters or running averages, too. */
   readonly nonfiniteStep: number | undefined;
   readonly learningRate: number;
 }

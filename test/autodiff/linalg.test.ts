@@ -288,6 +288,28 @@ describe("derivatives of singular values", () => {
     });
   });
 
+  it("the spectrum of more than 1024 rows and columns is that of the smaller product, above 2048 of neither", () => {
+    const opsOf = (rows: number, columns: number) => {
+      const graph = new Graph();
+      const lambda = spectrum(graph.input("z", [rows, columns]));
+      expect(lambda.shape).toEqual([Math.min(rows, columns)]);
+      return graph.nodes.map(({ op, attributes }) => [op.name, attributes]);
+    };
+    const product = { scale: 1, hasBias: false, hasAddend: false, relu: false };
+    for (const [rows, columns, sides] of [
+      [2048, 1025, { transposeA: true, transposeB: false }],
+      [1025, 2048, { transposeA: false, transposeB: true }],
+      [70_000, 8, { transposeA: true, transposeB: false }],
+    ] as const) {
+      const [first, second, third] = opsOf(rows, columns);
+      expect(first).toEqual(["matmul", { ...product, ...sides }]);
+      expect(second).toEqual(["eigh", { vectors: false }]);
+      expect(third).toMatchObject(["affine", { alpha: 1 / rows, beta: 0 }]);
+    }
+    expect(opsOf(1024, 2048)[0]?.[0]).toBe("svd");
+    expect(() => opsOf(2049, 2049)).toThrow(/2049 rows and 2049 columns are both above 2048/);
+  });
+
   it("singular vectors are not differentiable, said by name", () => {
     const graph = new Graph();
     const z = graph.parameter("z", [4, 2]);

@@ -140,6 +140,12 @@ describe("eigenstep staircases", () => {
     const lines = (await readFile(join(cwd, "o", "tiny-vicreg-seed0", "metrics.jsonl"), "utf8")).trim().split("\n");
     expect(lines.map((line) => JSON.parse(line).step)).toEqual(Array.from({ length: STEPS + 1 }, (_, step) => step));
 
+    // A run of before `spectrum.over` existed is the same run.
+    const old = join(cwd, "o", "tiny-barlow-seed0", "config.json");
+    const { spectrum, ...config } = JSON.parse(await readFile(old, "utf8"));
+    const { over, ...before } = spectrum;
+    expect(over).toBe("probe");
+    await writeFile(old, JSON.stringify({ ...config, spectrum: before }));
     const third = double();
     const again = await command([...args, "--seeds", "2"], { ...third.changes, cwd });
     expect([again.code, asked(third.jobs)]).toEqual([0, ["tiny-barlow 1", "tiny-vicreg 1", "tiny-simclr 1"]]);
@@ -152,7 +158,7 @@ describe("eigenstep staircases", () => {
     const first = double({ "tiny-barlow 0": { stopped } });
     const ran = await command(args, { ...first.changes, cwd });
     expect([ran.code, first.jobs.length]).toEqual([3, 3]);
-    expect(ran.stderr).toContain("error RUN-DIVERGED: The loss became NaN or infinite at step 200 (first in the loss)");
+    expect(ran.stderr).toContain("error RUN-DIVERGED: NaN or infinity appeared at step 200 (first in the loss)");
     expect(ran.stdout).toMatch(/tiny-barlow .*diverged at step 200/);
     const second = double();
     const again = await command(args, { ...second.changes, cwd });

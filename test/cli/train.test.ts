@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { metricsLine } from "../../src/experiments/metricsLine.ts";
+import { presets as realPresets } from "../../src/experiments/presets.ts";
 import { presets } from "./fakeExperiment.ts";
 import { command, fakeRuntime, isAbsent, temporaryFolder } from "./support.ts";
 
@@ -63,12 +64,31 @@ describe("a run that ends well", () => {
   });
 });
 
+describe("--save", () => {
+  it("of what a kind of run does not have names what it has, and leaves nothing", async () => {
+    const { hltm, "operator-training": training } = realPresets;
+    const wanted = [
+      [["train", "hltm", "--save", "weights"], "Runs of hltm have no weights to save", "Leave out --save."],
+      [
+        ["train", "operator-training", "--save", "spectrum,views"],
+        "Runs of operator-training have no views to save",
+        "They have weights, spectrum.",
+      ],
+    ] as const;
+    for (const [args, message, fix] of wanted) {
+      const ran = await command(args, { presets: { hltm: hltm!, "operator-training": training! } });
+      expect([ran.code, ran.stderr]).toEqual([2, `error CLI-USAGE: ${message}\nfix: ${fix}\n`]);
+      expect(await readdir(ran.cwd)).toEqual([]);
+    }
+  });
+});
+
 describe("a run that is stopped", () => {
   it("keeps everything up to a loss that is NaN, and exits with 3", async () => {
     const { code, stdout, stderr, cwd } = await command(["train", "fake-diverging", "--out", "out", "--json"]);
     expect(code).toBe(3);
     expect(JSON.parse(stdout).stopped).toEqual({ reason: "diverged", step: 7 });
-    expect(stderr).toContain("error RUN-DIVERGED: The loss became NaN or infinite at step 7;");
+    expect(stderr).toContain("error RUN-DIVERGED: NaN or infinity appeared at step 7;");
     expect(stderr).toContain("fix: Lower the learning rate, for example with --set optimizer.learningRate=0.0125.");
     expect((await readFile(join(cwd, "out", "metrics.jsonl"), "utf8")).trim().split("\n")).toHaveLength(8);
   });

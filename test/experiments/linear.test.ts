@@ -136,6 +136,25 @@ describe("step times against theory", () => {
 });
 
 describe("determinism and refusal", () => {
+  it("saves the final embeddings, W times every view, and all spectra", async () => {
+    const config = { ...preset("linear-synthetic"), steps: 20 };
+    const run = await runToEnd(engine(), config, { save: ["views", "weights", "embeddings", "spectrum"] });
+    const { arrays, records } = run;
+    const weights = arrays["weights_final.npy"]!;
+    const d = config.model.outputs;
+    const m = weights.length / d;
+    const views = [...arrays["views_a.npy"]!, ...arrays["views_b.npy"]!];
+    const embeddings = arrays["embeddings.npy"]!;
+    expect(embeddings).toHaveLength((views.length / m) * d);
+    for (const at of [0, 1, d, embeddings.length / 2, embeddings.length - 1]) {
+      const [row, output] = [Math.floor(at / d), at % d];
+      let exact = 0;
+      for (let k = 0; k < m; k++) exact += weights[output * m + k]! * views[row * m + k]!;
+      expect(embeddings[at]).toBe(Math.fround(exact));
+    }
+    expect(arrays["spectrum.npy"]).toEqual(Float32Array.from(records.flatMap(({ spectrum }) => spectrum)));
+  });
+
   it("same configuration and seed: the same bytes; another seed: others", async () => {
     const config = { ...tiny, steps: 50 };
     const [first, second, other] = [

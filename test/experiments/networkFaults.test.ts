@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { encodeSafetensors, parseSafetensors } from "../../src/data/index.ts";
 import { EngineError } from "../../src/errors.ts";
+import { decodeCheckpointOf } from "../../src/experiments/checkpointFile.ts";
 import { describePlan } from "../../src/experiments/experiments.ts";
 import type { NetworkConfig } from "../../src/experiments/network/config.ts";
 import { fileLayout, pixelSource } from "../../src/experiments/network/data.ts";
@@ -126,6 +127,20 @@ describe("faulty configurations", () => {
   });
 });
 
+describe("a checkpoint of before spectrum.over existed", () => {
+  it("is one over the probe, and of no run over the batch", async () => {
+    const config = small("fresh-barlow");
+    const run = await runToEnd(engine(), config, { data: cifar });
+    const { tensors, metadata } = parseSafetensors(run.checkpoints.at(-1)!, "checkpoint");
+    expect(metadata.config).not.toContain('"over"');
+    const old = encodeSafetensors({ tensors: tensors as Record<string, NamedWeight>, metadata });
+    const owner = run.header.config as NetworkConfig;
+    expect(decodeCheckpointOf(old, owner).step).toBe(config.steps);
+    const batch = { ...owner, spectrum: { ...owner.spectrum, over: "batch" as const } };
+    expect(() => decodeCheckpointOf(old, batch)).toThrow(/another configuration/);
+  });
+});
+
 describe("a device that is too small", () => {
   function refusal(config: NetworkConfig, mebibytes: number): EngineError {
     const bytes = mebibytes * 2 ** 20;
@@ -190,5 +205,30 @@ describe("a device that is too small", () => {
     expect(told.fix).toMatch(/data\.sampling\.batch=4 --set data\.sampling\.probe=8, which needs \d+\.\d MiB/);
     const other = new Error("something else");
     expect(explainMemory(other, engine(), config, plan, pixels)).toBe(other);
+    // Half of two pairs is none that could be trained on.
+    const least = sampled("fresh-barlow", { kind: "fresh", images: 24, batch: 2, probe: 2 });
+    const few = planTrainingStep(networkGraph(least, pixels).step, targetOf(engine().adapter));
+    expect((explainMemory(memory, engine(), least, few, pixels) as EngineError).fix).toMatch(/^Use a smaller model/);
+  });
+
+  it("runs out of memory with that advice, whatever could not be made", async () => {
+    const memory = new EngineError({ code: "LIMIT-MEMORY", message: "Out of GPU memory.", fix: "" });
+    let room = 0;
+    const crowded = new Proxy(engine(), {
+      get(target, key) {
+        if (key === "createBuffers" && room-- <= 0) return () => Promise.reject(memory);
+        const value = Reflect.get(target, key, target) as unknown;
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    for (const successes of [0, 1]) {
+      room = successes;
+      const before = engine().memory.buffers;
+      await expect(runToEnd(crowded, small("fresh-barlow"), { data: cifar })).rejects.toMatchObject({
+        code: "LIMIT-MEMORY",
+        fix: expect.stringContaining("--set data.sampling.batch=4"),
+      });
+      expect(engine().memory.buffers).toBe(before);
+    }
   });
 });

@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EngineError } from "../../errors.ts";
 import type { RunConfig } from "../../experiments/contract.ts";
+import { IMPLIED_VALUES } from "../../experiments/impliedValues.ts";
 import { configRows } from "../../report/describeRun.ts";
 import { readRunFolder, type StoredConfig, type StoredRun } from "../../report/readRun.ts";
 import { resolveConfig } from "../config/resolve.ts";
@@ -109,7 +110,9 @@ async function openedOrNew(config: RunConfig, path: string): Promise<FoundRun> {
 
 /** The first value in which two configurations differ; a run has written the kernels that it used into its own. */
 function differingPath(stored: StoredConfig, wanted: RunConfig): string | undefined {
-  const values = (config: StoredConfig) => new Map(configRows(config).filter(([path]) => !path.startsWith("kernels.")));
+  const implied = Object.entries(IMPLIED_VALUES).map(([path, value]) => [path, String(value)] as const);
+  const values = (config: StoredConfig) =>
+    new Map([...implied, ...configRows(config).filter(([path]) => !path.startsWith("kernels."))]);
   const [a, b] = [values(stored), values({ ...wanted })];
   return [...a.keys(), ...b.keys()].find((path) => a.get(path) !== b.get(path));
 }

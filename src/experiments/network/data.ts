@@ -42,7 +42,7 @@ import { viewsOptions, wholeImages } from "./views.ts";
 export { fileLayout, layoutOf } from "../imageFiles.ts";
 
 /** Fewest pairs of a step: batch normalisation and contrast need another image. */
-const LEAST_PAIRS = 2;
+export const LEAST_PAIRS = 2;
 
 /**
  * Checks what can be checked before anything is read or allocated.

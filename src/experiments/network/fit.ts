@@ -5,6 +5,7 @@ import { EngineError, isEngineError } from "../../errors.ts";
 import { planTrainingStep, targetOf } from "../../train/trainingStep.ts";
 import type { PixelSource } from "../imageFiles.ts";
 import type { NetworkConfig } from "./config.ts";
+import { LEAST_PAIRS } from "./data.ts";
 import { networkGraph } from "./graph.ts";
 
 /**
@@ -32,7 +33,7 @@ export function requireFit(engine: Engine, config: NetworkConfig, plan: Plan, pi
 /**
  * What running out of memory while making the run's buffers means for its sizes. WebGPU does not say how much memory there is.
  *
- * @returns the error to throw: LIMIT-MEMORY with what the whole plan needs, and what half the batch would
+ * @returns the error to throw: LIMIT-MEMORY with what the whole plan needs, and what half the batch would, with a probe of the old batch at most
  */
 export function explainMemory(error: unknown, engine: Engine, config: NetworkConfig, plan: Plan, pixels: PixelSource) {
   if (!isEngineError(error) || error.code !== "LIMIT-MEMORY") return error;
@@ -40,7 +41,7 @@ export function explainMemory(error: unknown, engine: Engine, config: NetworkCon
   const { batch, pairs = batch ?? 0, probe } = sizesOf(config);
   const half = Math.floor(pairs / 2);
   const sizes = batch === undefined ? { pairs: half } : { batch: half, probe: Math.min(probe ?? half, pairs) };
-  const smaller = planWith(engine, config, pixels, sizes);
+  const smaller = half < LEAST_PAIRS ? undefined : planWith(engine, config, pixels, sizes);
   return new EngineError({
     code: "LIMIT-MEMORY",
     message: `${error.message} ${sizesInWords(sizesOf(config))}, the run needs ${mebibytes(needed)} in all`,
@@ -75,24 +76,30 @@ function changes(config: NetworkConfig, fitting: Sizes): string {
 }
 
 /**
- * The largest halves of the batch with which the plan fits, the probe as it is; where it fits with none, so with the probe halved as well.
+ * The largest halves of the batch with which the plan fits, the probe as it is; where it fits with none, so with the probe halved, too, until
+ * there is one.
  */
 function fittingSizes(engine: Engine, config: NetworkConfig, pixels: PixelSource, limit: number): Sizes | undefined {
   const { batch, pairs = batch ?? 0, probe } = sizesOf(config);
-  for (const largestProbe of halves(probe ?? 0, 0)) {
-    for (const size of halves(pairs, 2)) {
-      const sizes = batch === undefined ? { pairs: size } : { batch: size, probe: largestProbe };
-      const plan = planWith(engine, config, pixels, sizes);
-      if (plan && largestMemory(plan).sizeBytes <= limit) return sizes;
-    }
+  const fits = (sizes: Sizes): boolean => {
+    const plan = planWith(engine, config, pixels, sizes);
+    return plan !== undefined && largestMemory(plan).sizeBytes <= limit;
+  };
+  if (batch === undefined)
+    return halvesOf(pairs)
+      .map((size) => ({ pairs: size }))
+      .find(fits);
+  for (const kept of [probe ?? 0, ...halvesOf(probe ?? 0)]) {
+    const found = [batch, ...halvesOf(batch)].map((size) => ({ batch: size, probe: kept })).find(fits);
+    if (found) return found;
   }
   return undefined;
 }
 
-/** size, ⌊size/2⌋, ⌊size/4⌋, …, down to `least`. */
-function halves(size: number, least: number): number[] {
-  const sizes = [size];
-  for (let half = Math.floor(size / 2); half >= Math.max(least, 2); half = Math.floor(half / 2)) sizes.push(half);
+/** ⌊size/2⌋, ⌊size/4⌋, … */
+function halvesOf(size: number): number[] {
+  const sizes: number[] = [];
+  for (let half = Math.floor(size / 2); half >= LEAST_PAIRS; half = Math.floor(half / 2)) sizes.push(half);
   return sizes;
 }
 

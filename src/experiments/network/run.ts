@@ -48,6 +48,7 @@ interface NetworkRun {
   readonly network: NetworkStep;
   readonly plan: Plan;
   readonly prepared: PreparedNetworkRun;
+  readonly compiled: CompiledPlan;
 }
 
 /** @throws EngineError CONFIG-…, DATA-…, GRAPH-SHAPE, LIMIT-…, RUN-CHECKPOINT-…, RUN-DATA-CHANGED, DEVICE-… */
@@ -66,22 +67,34 @@ export async function runNetwork(
   const target = targetOf(engine.adapter, config.kernels.family);
   const plan = planTrainingStep(network.step, target, config.kernels.variants);
   requireFit(engine, config, plan, pixels);
-  if (request.resume?.checkpoint) requireCheckpoint(request.resume.checkpoint, config, network.state);
+  const kernels = { family: target.matmulFamily, variants: kernelVariants(plan) };
+  const resolved = { ...request, config: { ...config, kernels } };
+  if (request.resume?.checkpoint) requireCheckpoint(request.resume.checkpoint, resolved.config, network.state);
   await announce(sink, "reading data");
-  const images = await openImages(engine, config, request.data);
+  const made = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw explainMemory(error, engine, config, plan, pixels);
+    }
+  };
+  const images = await made(openImages(engine, config, request.data));
   try {
     await announce(sink, "drawing views and initial parameters");
-    const prepared = await prepare({ engine, request, images, network });
+    const prepared = await made(prepare({ engine, request, images, network }));
     try {
       await announce(sink, "compiling the training step");
-      const kernels = { family: target.matmulFamily, variants: kernelVariants(plan) };
-      const resolved = { ...request, config: { ...config, kernels } };
-      return await train({ engine, request: resolved, sink, signal, images, network, plan, prepared }, started);
+      const buffers = { ...prepared.buffers, ...(images.stream ? { [PIXELS]: images.stream.buffer } : {}) };
+      const compiled = await made(compileTrainingStep(engine, plan, buffers, network.inputs));
+      try {
+        const run = { engine, request: resolved, sink, signal, images, network, plan, prepared, compiled };
+        return await train(run, started);
+      } finally {
+        compiled.destroy();
+      }
     } finally {
       prepared.release();
     }
-  } catch (error) {
-    throw explainMemory(error, engine, config, plan, pixels);
   } finally {
     images.stream?.destroy();
   }
@@ -98,49 +111,42 @@ function prepare({
 }
 
 async function train(run: NetworkRun, started: number): Promise<RunResult> {
-  const { engine, request, sink, network, plan, prepared } = run;
+  const { engine, request, sink, network, plan, compiled } = run;
   const { config, save } = request;
   const { spec, state } = network;
-  const { stream } = run.images;
-  const buffers = { ...prepared.buffers, ...(stream ? { [PIXELS]: stream.buffer } : {}) };
-  const compiled = await compileTrainingStep(engine, plan, buffers, network.inputs);
-  try {
-    if (spec.running.length > 0) compiled.write(RUNNING_STATISTICS, initialRunning(spec.running));
-    const owner: CheckpointOwner = { config, dataHash: run.images.hash };
-    const initial = save.includes("weights") ? await weightsFile(engine, compiled, network) : undefined;
-    const start = request.resume && restoreCheckpoint(request.resume, compiled, state, owner);
-    const firstStep = start?.step ?? 0;
-    const resumed = start ? { resumedFrom: start.step } : {};
-    const description = describe(plan, network, config);
-    await sink.begin({ config, adapter: engine.adapter, theory: {}, description, firstStep });
-    if (save.includes("views")) await saveViews(run);
-    if (initial) await sink.file("weights_init.safetensors", initial);
+  if (spec.running.length > 0) compiled.write(RUNNING_STATISTICS, initialRunning(spec.running));
+  const owner: CheckpointOwner = { config, dataHash: run.images.hash };
+  const initial = save.includes("weights") ? await weightsFile(engine, compiled, network) : undefined;
+  const start = request.resume && restoreCheckpoint(request.resume, compiled, state, owner);
+  const firstStep = start?.step ?? 0;
+  const resumed = start ? { resumedFrom: start.step } : {};
+  const description = describe(plan, network, config);
+  await sink.begin({ config, adapter: engine.adapter, theory: {}, description, firstStep });
+  if (save.includes("views")) await saveViews(run);
+  if (initial) await sink.file("weights_init.safetensors", initial);
 
-    const clock = clockOf(config);
-    const history: MetricsRecord[] = [...(request.resume?.records ?? [])];
-    let latest: TrainingState | undefined;
-    const options = replayOptions(run, start, async (training) => {
-      latest = training;
-      await sink.checkpoint(encodeCheckpoint(training, state, owner));
-    });
-    const outcome = await replay(engine, compiled, options, async (records) => {
-      const batch = records.map((record) => toMetrics(record, clock));
-      history.push(...batch);
-      await sink.records(batch);
-    });
-    if (save.includes("weights"))
-      await sink.file("weights_final.safetensors", await weightsFile(engine, compiled, network));
-    if (save.includes("embeddings")) await saveEmbeddings(run, compiled);
-    if (save.includes("spectrum")) await sink.file("spectrum.npy", spectrumFile(history));
-    const { nonfiniteStep: badStep } = outcome;
-    const restart = (): number | undefined =>
-      request.resume && restoreCheckpoint(request.resume, compiled, state, owner)?.step;
-    const mortem = { engine, compiled, network, options, latest, restart, prepare: () => prepare(run) };
-    const where = badStep === undefined ? undefined : await firstBadPlace({ ...mortem, badStep });
-    return { ...result(run, outcome, history, where), wallMs: Math.round(performance.now() - started), ...resumed };
-  } finally {
-    compiled.destroy();
-  }
+  const clock = clockOf(config);
+  const history: MetricsRecord[] = [...(request.resume?.records ?? [])];
+  let latest: TrainingState | undefined;
+  const options = replayOptions(run, start, async (training) => {
+    latest = training;
+    await sink.checkpoint(encodeCheckpoint(training, state, owner));
+  });
+  const outcome = await replay(engine, compiled, options, async (records) => {
+    const batch = records.map((record) => toMetrics(record, clock));
+    history.push(...batch);
+    await sink.records(batch);
+  });
+  if (save.includes("weights"))
+    await sink.file("weights_final.safetensors", await weightsFile(engine, compiled, network));
+  if (save.includes("embeddings")) await saveEmbeddings(run, compiled);
+  if (save.includes("spectrum")) await sink.file("spectrum.npy", spectrumFile(history));
+  const { nonfiniteStep: badStep } = outcome;
+  const restart = (): number | undefined =>
+    request.resume && restoreCheckpoint(request.resume, compiled, state, owner)?.step;
+  const mortem = { engine, compiled, network, options, latest, restart, prepare: () => prepare(run) };
+  const where = badStep === undefined ? undefined : await firstBadPlace({ ...mortem, badStep });
+  return { ...result(run, outcome, history, where), wallMs: Math.round(performance.now() - started), ...resumed };
 }
 
 function replayOptions(

@@ -1,4 +1,4 @@
-/** The first principal components of the probe embeddings: a point becomes a line, a plane, a space as modes are learned. */
+/** The first principal components of the recorded embeddings: a point becomes a line, a plane, a space as modes are learned. */
 import type { MetricsRecord } from "../../experiments/contract.ts";
 import { escaped } from "../markup.ts";
 import type { Staircase } from "../staircase.ts";
