@@ -40,7 +40,7 @@ function start(args: readonly string[], cwd: string): Started {
   return { ended, kill: (signal) => child.kill(signal) };
 }
 
-const STEPS = process.env.EIGENSTEP_KILL_STEPS ?? "1500";
+const STEPS = process.env.EIGENSTEP_KILL_STEPS ?? "1000";
 const RUN = ["linear-synthetic", "--steps", STEPS, "--set", "record.every=1", "--runtime", RUNTIME];
 
 let unbroken: Promise<Buffer> | undefined;

@@ -93,11 +93,12 @@ describe("the page", () => {
     const { page, faults } = await open("#depth=2&nonsense=1");
     await inState(page, "paused");
     expect(await text(page, "notice-text")).toContain("nonsense=1");
-    await page.$eval("#seed", (field) => {
+    const state = await page.$eval("#seed", (field) => {
       (field as HTMLInputElement).value = "4";
       field.dispatchEvent(new Event("change"));
+      return document.body.dataset.state;
     });
-    await inState(page, "preparing");
+    expect(state).toBe("preparing");
     await inState(page, "paused");
     expect(await page.evaluate(() => location.hash)).toBe("#depth=2&seed=4");
     await page.$eval("#width", (field) => {

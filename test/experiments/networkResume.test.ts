@@ -11,7 +11,7 @@ import { small } from "../support/smallNetwork.ts";
 
 const engine = useEngine({ unrollsLoops: false });
 const cifar = cifarFolder().folder;
-const EVERY_STEP = { steps: 30, record: { every: 1, logSpaced: 0 } };
+const EVERY_STEP = { steps: 20, record: { every: 1, logSpaced: 0 } };
 
 /** What metrics.jsonl would give back: nine digits. */
 function reread(records: readonly MetricsRecord[]): MetricsRecord[] {
@@ -21,7 +21,7 @@ function reread(records: readonly MetricsRecord[]): MetricsRecord[] {
 /** @returns tensors of the last checkpoint */
 async function resumesBitForBit(config: NetworkConfig) {
   const whole = await runToEnd(engine(), config, { data: cifar });
-  const first = await runToEnd(engine(), config, { data: cifar, abortAfter: 10 });
+  const first = await runToEnd(engine(), config, { data: cifar, abortAfter: 5 });
   expect(first.result.stopped?.reason).toBe("interrupted");
   expect(first.result.stopped?.step).toBeLessThan(config.steps);
   const rest = await runToEnd(engine(), first.header.config, {
