@@ -62,7 +62,7 @@ export const matmulSuite: Suite = {
     const worst = shares.toSorted((a, b) => a.percent - b.percent)[0];
     return [
       ...speedTargets("matmul", rows, { "jax-js webgpu": { least: 2 }, "TensorFlow.js webgpu": { least: 4 } }),
-      atLeast(`matmul ${TARGET_ORDER}³: percent of multiply-adds alone, in turns with them`, worst?.percent ?? null, {
+      atLeast(`matmul ${TARGET_ORDER}³: percent of the rate of multiply-adds alone`, worst?.percent ?? null, {
         least: 40,
         aim: 50,
         where: worst?.name,
