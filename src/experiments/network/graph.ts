@@ -79,10 +79,13 @@ export function networkGraph(config: NetworkConfig, pixels: PixelSource | undefi
   const training = graph.scope("loss", () => lossTerms(lossConfig, trained.outputs));
 
   // The loss and spectrum of the probe pairs are recorded under the same parameters.
-  const whole = needsWholeImages(config)
-    ? () => graph.input(WHOLE_IMAGES, [recordedPairs(config), side, side, 4])
-    : undefined;
-  const recorded = recordsBatch ? trained : probePass(graph, scope, network, recordedViews(), target, whole?.());
+  const probed = () => {
+    const whole = needsWholeImages(config)
+      ? graph.input(WHOLE_IMAGES, [recordedPairs(config), side, side, 4])
+      : undefined;
+    return probePass(graph, scope, network, recordedViews(), target, whole);
+  };
+  const recorded = recordsBatch ? trained : probed();
   const terms = recordsBatch ? training : graph.scope("probe", () => lossTerms(lossConfig, recorded.outputs));
   const eigenvalues = graph.scope("spectrum", () => recordedSpectrum(watched.of, recorded.outputs.embeddings, terms));
   const pca = watched.pca ? principalComponents(graph, recorded.outputs.embeddings) : undefined;
