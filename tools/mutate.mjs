@@ -350,10 +350,10 @@ const MUTANTS = [
     tests: ["test/kernels/train.test.ts"],
   },
   {
-    name: "detectSteps: an eigenvalue far below zero counts as a small start",
+    name: "detectSteps: starts are compared in magnitude",
     file: "src/spectrum/stepDetection.ts",
-    from: "Math.abs(curves[j]?.[0] ?? 0)",
-    to: "(curves[j]?.[0] ?? 0)",
+    from: "(curves[j]?.[0] ?? 0)",
+    to: "Math.abs(curves[j]?.[0] ?? 0)",
     tests: ["test/spectrum/stepDetection.test.ts"],
   },
   {

@@ -15,7 +15,7 @@ export interface StepDetectionOptions {
    * final value".
    */
   readonly thresholdShare?: number;
-  /** Accepted only if the mode starts at no more than this share of its plateau, in magnitude; 0.01. */
+  /** Accepted only if the mode starts at no more than this share of its plateau; 0.01. */
   readonly startShare?: number;
   /** Accepted only if the next mode is then at no more than this share of its own threshold; 0.5. */
   readonly quietShare?: number;
@@ -44,7 +44,7 @@ export interface DetectedMode {
   readonly threshold: number;
   /** t = step + 1 of that crossing, interpolated linearly between records; undefined when it never crosses. */
   readonly time: number | undefined;
-  /** |λ| at the first record is small beside the plateau. */
+  /** λ at the first record is small beside the plateau. */
   readonly startsSmall: boolean;
   /** The next mode is still quiet at this one's time; true for the last one. */
   readonly isSuccessorQuiet: boolean;
@@ -73,8 +73,8 @@ export interface StepDetection {
  * 1. Plateau p_j = median of λ_j over the last tenth of the steps; R = median of the p_j ≥ 0.2·p_1; mode j is learned if p_j ≥ 0.3·R, up
  *    to the first that is not.
  * 2. θ_j = 0.2·min(max(p_j, 0.3·R), R); t_j the first upward crossing of θ_j in t = step + 1.
- * 3. Step j is accepted if |λ_j(0)| ≤ 0.01·p_j, λ_{j+1}(t_j) ≤ θ_{j+1}/2 and t_{j+1} ≥ 1.05·t_j. In magnitude: a cross-correlation matrix has
- *    negative eigenvalues, and one of −0.1 is no mode that has not begun.
+ * 3. Step j is accepted if λ_j(0) ≤ 0.01·p_j, λ_{j+1}(t_j) ≤ θ_{j+1}/2 and t_{j+1} ≥ 1.05·t_j. Eigenvalues of a cross-correlation matrix may
+ *    begin below zero, and then begin small by this rule.
  *
  * @param steps   steps of the records, from 0 on, increasing; the first should be 0, on which the start rests
  * @param spectra per record d eigenvalues in any order; small negative ones are what they are
@@ -104,7 +104,7 @@ export function detectSteps(
   const crossings = curves.map((curve, j) => upwardCrossing(times, curve, thresholds[j] ?? Number.NaN));
   const modes = Array.from({ length: learned }, (_, j): DetectedMode => {
     const [plateau, threshold, time] = [plateaus[j] ?? 0, thresholds[j] ?? 0, crossings[j]];
-    const startsSmall = Math.abs(curves[j]?.[0] ?? 0) <= rule.startShare * plateau;
+    const startsSmall = (curves[j]?.[0] ?? 0) <= rule.startShare * plateau;
     const next = curves[j + 1];
     const nextThreshold = thresholds[j + 1] ?? 0;
     const isSuccessorQuiet =

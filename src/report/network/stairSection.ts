@@ -31,7 +31,7 @@ export const DETECTION = `<h2>How steps are detected</h2>
 <p>${[
   `A mode is learned when its plateau, the median eigenvalue over the last ${percent(STEP_RULE.plateauShare)} of the run, is at least ${STEP_RULE.learnedShare} of the typical plateau R.`,
   `It rises when it first crosses its threshold, ${STEP_RULE.thresholdShare} of the plateau bounded to ${STEP_RULE.learnedShare} R … R.`,
-  `A rise is accepted as a step when the eigenvalue started at no more than ${percent(STEP_RULE.startShare)} of its plateau in magnitude, the next one is then at no more than ${STEP_RULE.quietShare} of its own threshold, and the next rise comes at ${STEP_RULE.spacing} times that time or later.`,
+  `A rise is accepted as a step when the eigenvalue started at no more than ${percent(STEP_RULE.startShare)} of its plateau, the next one is then at no more than ${STEP_RULE.quietShare} of its own threshold, and the next rise comes at ${STEP_RULE.spacing} times that time or later.`,
   "Times count from 1, so that the first record has a place on a logarithmic axis.",
   `Peaks of the loss rate −dL/d ln t match when a step lies within ${percent(PEAK_RULE.tolerance)}; the chance level is the share of ln t that lies so near to a peak.`,
 ].join(" ")}</p>`;
