@@ -7,7 +7,6 @@ import { constantInit } from "../../nn/init.ts";
 import { assertStableLearningRate, type LinearTheory, linearTheory } from "../../theory/index.ts";
 import type { StateBuffer } from "../../train/checkpoint.ts";
 import { type ReplayOptions, replay, type StepRecord } from "../../train/replay.ts";
-import { STEP_STATE_BYTES } from "../../train/stepState.ts";
 import {
   compileTrainingStep,
   dispatchCounts,
@@ -18,6 +17,7 @@ import {
 import { announce } from "../announce.ts";
 import { CHECKPOINT_MS, type CheckpointOwner, encodeCheckpoint, restoreCheckpoint } from "../checkpointFile.ts";
 import type { MetricsRecord, RunRequest, RunResult, RunSink } from "../contract.ts";
+import { replayedResult } from "../replayed.ts";
 import { spectrumFile } from "../spectrumFile.ts";
 import type { LinearConfig } from "./config.ts";
 import { type LinearSource, linearShape, loadLinearSource, type PreparedLinearRun, prepareLinearRun } from "./data.ts";
@@ -107,31 +107,12 @@ async function train(run: LinearRun, started: number): Promise<RunResult> {
     if (save.includes("embeddings")) await sink.file("embeddings.npy", embeddingsFile(prepared, finalWeights, shape));
     if (save.includes("spectrum")) await sink.file("spectrum.npy", spectrumFile(history));
     const features = run.source.kind === "views" ? run.source.features : [];
-    const counts = dispatchCounts(plan);
-    const stopStep = outcome.nonfiniteStep ?? outcome.steps;
-    const reason =
-      outcome.nonfiniteStep !== undefined ? "diverged" : outcome.wasInterrupted ? "interrupted" : undefined;
     return {
-      preset: config.preset,
-      adapter: engine.adapter,
-      steps: stopStep,
-      seed: config.seed,
-      loss: { first: history[0]?.loss ?? Number.NaN, last: history.at(-1)?.loss ?? Number.NaN },
+      ...replayedResult({ engine, config, plan, step, outcome, history }),
       theory,
       measured: measure(history, run.theory, shape, features, prepared.weights, finalWeights),
-      counters: {
-        dispatchesPerStep: counts.withRecord,
-        dispatchesPerStepWithoutSpectrum: counts.withoutRecord,
-        submits: outcome.submits,
-        writeBuffersAfterWarmup: outcome.buffersWritten,
-        gpuObjectsCreatedAfterWarmup: outcome.objectsCreated,
-        bytesReadBackPerStep: 4 * (1 + step.spectrumLength),
-        readBackHeaderBytes: STEP_STATE_BYTES,
-        peakGpuBytes: engine.memory.peakBytes,
-      },
       wallMs: Math.round(performance.now() - started),
       ...(start ? { resumedFrom: start.step } : {}),
-      ...(reason ? { stopped: { reason, step: stopStep } } : {}),
     };
   } finally {
     compiled.destroy();

@@ -8,8 +8,7 @@ import { RUNNING_STATISTICS } from "../../nn/scope.ts";
 import { parameterCount } from "../../nn/spec.ts";
 import { stateTensors, type TrainingState } from "../../train/checkpoint.ts";
 import { readTensors } from "../../train/readTensors.ts";
-import { type ReplayOptions, type ReplayResult, replay, type StepRecord } from "../../train/replay.ts";
-import { STEP_STATE_BYTES } from "../../train/stepState.ts";
+import { type ReplayOptions, replay, type StepRecord } from "../../train/replay.ts";
 import { compileTrainingStep, dispatchCounts, planTrainingStep, targetOf } from "../../train/trainingStep.ts";
 import { announce } from "../announce.ts";
 import {
@@ -20,6 +19,7 @@ import {
   restoreCheckpoint,
 } from "../checkpointFile.ts";
 import type { MetricsRecord, RunRequest, RunResult, RunSink } from "../contract.ts";
+import { replayedResult } from "../replayed.ts";
 import { spectrumFile } from "../spectrumFile.ts";
 import type { NetworkConfig } from "./config.ts";
 import {
@@ -146,7 +146,14 @@ async function train(run: NetworkRun, started: number): Promise<RunResult> {
     request.resume && restoreCheckpoint(request.resume, compiled, state, owner)?.step;
   const mortem = { engine, compiled, network, options, latest, restart, prepare: () => prepare(run) };
   const where = badStep === undefined ? undefined : await firstBadPlace({ ...mortem, badStep });
-  return { ...result(run, outcome, history, where), wallMs: Math.round(performance.now() - started), ...resumed };
+  const measured = { parameters: parameterCount(network.spec.parameters), ...measure(history, spectrumWords(config)) };
+  return {
+    ...replayedResult({ engine, config, plan, step: network.step, outcome, history, where }),
+    theory: {},
+    measured,
+    wallMs: Math.round(performance.now() - started),
+    ...resumed,
+  };
 }
 
 function replayOptions(
@@ -175,39 +182,6 @@ function toMetrics({ step, loss, spectrum, extras }: StepRecord, clock: (step: n
   const record = { step, t: clock(step), loss, spectrum: Array.from(spectrum) };
   const added = Object.entries(extras).map(([name, values]) => [name, Array.from(values)] as const);
   return added.length > 0 ? { ...record, extra: Object.fromEntries(added) } : record;
-}
-
-function result(
-  { engine, request, network, plan }: NetworkRun,
-  outcome: ReplayResult,
-  history: readonly MetricsRecord[],
-  where: string | undefined,
-): Omit<RunResult, "wallMs"> {
-  const { config } = request;
-  const counts = dispatchCounts(plan);
-  const { spectrumLength, extras } = network.step;
-  const steps = outcome.nonfiniteStep ?? outcome.steps;
-  const reason = outcome.nonfiniteStep !== undefined ? "diverged" : outcome.wasInterrupted ? "interrupted" : undefined;
-  return {
-    preset: config.preset,
-    adapter: engine.adapter,
-    steps,
-    seed: config.seed,
-    loss: { first: history[0]?.loss ?? Number.NaN, last: history.at(-1)?.loss ?? Number.NaN },
-    theory: {},
-    measured: { parameters: parameterCount(network.spec.parameters), ...measure(history, spectrumWords(config)) },
-    counters: {
-      dispatchesPerStep: counts.withRecord,
-      dispatchesPerStepWithoutSpectrum: counts.withoutRecord,
-      submits: outcome.submits,
-      writeBuffersAfterWarmup: outcome.buffersWritten,
-      gpuObjectsCreatedAfterWarmup: outcome.objectsCreated,
-      bytesReadBackPerStep: 4 * extras.reduce((total, { elements }) => total + elements, 1 + spectrumLength),
-      readBackHeaderBytes: STEP_STATE_BYTES,
-      peakGpuBytes: engine.memory.peakBytes,
-    },
-    ...(reason ? { stopped: { reason, step: steps, ...(where ? { where } : {}) } } : {}),
-  };
 }
 
 /** Parameters and running statistics under PyTorch's names. */

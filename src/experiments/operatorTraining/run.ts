@@ -5,13 +5,13 @@ import { encodeSafetensors, type ImageSet } from "../../data/index.ts";
 import type { Engine } from "../../device/engine.ts";
 import { parameterCount } from "../../nn/spec.ts";
 import { stateTensors } from "../../train/checkpoint.ts";
-import { type ReplayOptions, type ReplayResult, replay, type StepRecord } from "../../train/replay.ts";
-import { STEP_STATE_BYTES } from "../../train/stepState.ts";
+import { type ReplayOptions, replay, type StepRecord } from "../../train/replay.ts";
 import { compileTrainingStep, dispatchCounts, planTrainingStep, targetOf } from "../../train/trainingStep.ts";
 import { announce } from "../announce.ts";
 import { CHECKPOINT_MS, type CheckpointOwner, encodeCheckpoint, restoreCheckpoint } from "../checkpointFile.ts";
 import type { MetricsRecord, RunRequest, RunResult, RunSink } from "../contract.ts";
 import { layoutOf, pixelsOnGpu, readImages } from "../imageFiles.ts";
+import { replayedResult } from "../replayed.ts";
 import { spectrumFile } from "../spectrumFile.ts";
 import { checkConfig, rankBound, widthsOf } from "./checks.ts";
 import type { OperatorTrainingConfig } from "./config.ts";
@@ -88,7 +88,13 @@ async function train(run: OperatorRun, started: number): Promise<RunResult> {
       await sink.file("weights_final.safetensors", await weightsFile(engine, compiled, network));
     if (save.includes("spectrum")) await sink.file("spectrum.npy", spectrumFile(history));
     return {
-      ...result(run, outcome, history, theory),
+      ...replayedResult({ engine, config, plan, step: network.step, outcome, history }),
+      theory,
+      measured: {
+        parameters: parameterCount(network.parameters),
+        operatorDispatches: planTotals(plan, [OPERATOR]).dispatches,
+        ...summarize(config, history),
+      },
       wallMs: Math.round(performance.now() - started),
       ...(start ? { resumedFrom: start.step } : {}),
     };
@@ -145,43 +151,6 @@ function theoryOf(config: OperatorTrainingConfig): Record<string, unknown> {
     isExact: !model.bias && !model.batchNorm,
     predictsGrowth: predictsGrowth(config),
     rankBounds: widths.slice(1).map((width, l) => Math.min(rankBound(config), width * (widths[l] ?? 0))),
-  };
-}
-
-function result(
-  { engine, request, network, plan }: OperatorRun,
-  outcome: ReplayResult,
-  history: readonly MetricsRecord[],
-  theory: Record<string, unknown>,
-): Omit<RunResult, "wallMs"> {
-  const { config } = request;
-  const counts = dispatchCounts(plan);
-  const { spectrumLength, extras } = network.step;
-  const steps = outcome.nonfiniteStep ?? outcome.steps;
-  const reason = outcome.nonfiniteStep !== undefined ? "diverged" : outcome.wasInterrupted ? "interrupted" : undefined;
-  return {
-    preset: config.preset,
-    adapter: engine.adapter,
-    steps,
-    seed: config.seed,
-    loss: { first: history[0]?.loss ?? Number.NaN, last: history.at(-1)?.loss ?? Number.NaN },
-    theory,
-    measured: {
-      parameters: parameterCount(network.parameters),
-      operatorDispatches: planTotals(plan, [OPERATOR]).dispatches,
-      ...summarize(config, history),
-    },
-    counters: {
-      dispatchesPerStep: counts.withRecord,
-      dispatchesPerStepWithoutSpectrum: counts.withoutRecord,
-      submits: outcome.submits,
-      writeBuffersAfterWarmup: outcome.buffersWritten,
-      gpuObjectsCreatedAfterWarmup: outcome.objectsCreated,
-      bytesReadBackPerStep: 4 * extras.reduce((total, { elements }) => total + elements, 1 + spectrumLength),
-      readBackHeaderBytes: STEP_STATE_BYTES,
-      peakGpuBytes: engine.memory.peakBytes,
-    },
-    ...(reason ? { stopped: { reason, step: steps } } : {}),
   };
 }
 
