@@ -104,7 +104,7 @@ export function trainingStep(graph: Graph, objective: Objective, options: Traini
  *
  * @param averages name of the state that holds running averages of a step's activations, where the graph has one
  */
-export function noteNonfinite(graph: Graph, stepState: Tensor, averages: string): Node {
+export function noteNonfinite(graph: Graph, stepState: Tensor, averages?: string): Node {
   const running = graph.leaves.filter(({ leaf, name }) => leaf?.role === "state" && name === averages);
   const inputs = [graph.allParameters(), stepState, ...running];
   return lastNode(graph, () => graph.add(noteNonfiniteOp, inputs, { hasAverages: running.length > 0 }));

@@ -149,6 +149,18 @@ describe("operator-training", () => {
     expect(numbers(normed[0]?.extra?.residual).at(-1)).toBeLessThan(1e-4);
   });
 
+  it("stops though batch normalisation and ReLU leave the loss finite: the parameters overflow", async () => {
+    const config = {
+      ...tiny,
+      model: { ...tiny.model, batchNorm: true },
+      optimizer: { learningRate: 1e38, momentum: 0 },
+    };
+    const { result, records } = await run({ ...config, operator: { ...tiny.operator, every: 100 } });
+    expect(result.stopped).toMatchObject({ reason: "diverged" });
+    expect(result.stopped?.step).toBeLessThan(tiny.steps);
+    expect(records.every(({ loss }) => Number.isFinite(loss))).toBe(true);
+  });
+
   it("a resumed run has the bytes of one that was not interrupted", async () => {
     const whole = await run(tiny);
     const cut = await run(tiny, { abortAfter: 3 });

@@ -14,7 +14,13 @@ import { constantInit, scaleInit } from "../../nn/init.ts";
 import { ParameterScope } from "../../nn/scope.ts";
 import type { ParameterSpec } from "../../nn/spec.ts";
 import type { StateBuffer } from "../../train/checkpoint.ts";
-import { DEFAULT_RING_CAPACITY, stepStateTensor, type TrainingStep, trainingStep } from "../../train/trainingStep.ts";
+import {
+  DEFAULT_RING_CAPACITY,
+  noteNonfinite,
+  stepStateTensor,
+  type TrainingStep,
+  trainingStep,
+} from "../../train/trainingStep.ts";
 import type { PixelSource } from "../imageFiles.ts";
 import { recipeOf, viewsOptions } from "../network/views.ts";
 import { batchShape, widthsOf } from "./checks.ts";
@@ -70,6 +76,7 @@ export function operatorGraph(
       momentum: optimizer.momentum,
       ringCapacity: DEFAULT_RING_CAPACITY,
       stepState,
+      afterUpdate: () => [noteNonfinite(graph, stepState)],
       programs: { [OPERATOR]: measures.nodes },
     },
   );
